@@ -1,0 +1,1 @@
+"""Telemetry Slice: a multi-tenant telemetry platform."""

@@ -1,0 +1,1 @@
+"""What we talk about: events, tenants, principals, series, books. Standard library only, no I/O."""

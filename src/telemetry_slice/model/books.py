@@ -1,0 +1,67 @@
+"""The books: what became of everything that arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .events import TenantNo
+
+
+@dataclass(frozen=True, slots=True)
+class GateCount:
+    """What one gate acknowledges for one tenant: a running total taken at one instant."""
+
+    accepted: int
+
+
+@dataclass(slots=True)
+class StoreBooks:
+    """The store's side, read in one snapshot.
+
+    Attributes:
+        announced: Σ over gates of the highest running total that reached the store.
+        announced_by: the same per gate incarnation.
+        stored, duplicate: settled events.
+        dead: settled events by reason; a replayed letter has moved to its new outcome.
+        rejected: refused events by code, as the gates reported them.
+        claimed: gate incarnation → the sequence below and at which every message is settled.
+        ahead: gate incarnation → settled sequences above that.
+    """
+
+    announced: int = 0
+    announced_by: dict[bytes, int] = field(default_factory=dict)
+    stored: int = 0
+    duplicate: int = 0
+    dead: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    claimed: dict[bytes, int] = field(default_factory=dict)
+    ahead: dict[bytes, frozenset[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """A message the queue still holds, and its events by tenant."""
+
+    incarnation: bytes
+    sequence: int
+    events: dict[TenantNo, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The books of one tenant over [from_us, to_us), or since creation.
+
+    `balanced` compares three independent counts: what the gates acknowledged, what the store settled, what the queue
+    holds. None is computed from the others.
+    """
+
+    from_us: int | None
+    to_us: int | None
+    received: int
+    accepted: int
+    rejected: dict[str, int]
+    stored: int
+    duplicate: int
+    dead: dict[str, int]
+    in_flight: int
+    balanced: bool

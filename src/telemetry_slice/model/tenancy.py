@@ -1,0 +1,118 @@
+"""Tenants, devices, and the closed union of everyone who may call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .events import TenantNo
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A tenant's own quotas; None = the installation's setting, 0 = none. Per second."""
+
+    key_per_second: int | None = None
+    tenant_per_second: int | None = None
+    key_events_per_second: int | None = None
+    tenant_events_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer. `no` is the internal number, `id` what the outside sees."""
+
+    no: TenantNo
+    id: str
+    name: str
+    auto_register: bool
+    limits: Limits
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of a tenant. A deleted device keeps its number and history."""
+
+    no: int
+    id: str
+    label: str
+    location: str
+    tags: tuple[str, ...]
+    created_us: int
+    deleted_us: int | None = None
+
+
+class Scope(StrEnum):
+    """What a service key may do."""
+
+    READ = "read"
+    INGEST = "ingest"
+    ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What a user is in a tenant, strongest first."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+class KeyKind(StrEnum):
+    """What a key stands for."""
+
+    DEVICE = "device"
+    GATEWAY = "gateway"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A device: may send for itself only."""
+
+    tenant: Tenant
+    key_id: str
+    device_no: int
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKey:
+    """A gateway: may send for any device of its tenant."""
+
+    tenant: Tenant
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKey:
+    """A program of the tenant, as far as its scopes go."""
+
+    tenant: Tenant
+    key_id: str
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A signed-in person, acting in one tenant at a time; a platform administrator may be in none."""
+
+    user_id: str
+    email: str
+    name: str
+    tenant: Tenant | None
+    role: Role | None
+    platform_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The person at the data folder's own machine, by a token signed with the folder's key."""
+
+    tenant: Tenant | None
+
+
+KeyPrincipal = DeviceKey | GatewayKey | ServiceKey
+Principal = DeviceKey | GatewayKey | ServiceKey | User | Console

@@ -1,0 +1,97 @@
+"""The river: the queue between gate and writer, and the store behind the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..model.books import HeldMessage, StoreBooks
+from ..model.events import EventBatch, Message, Settlement, TenantNo
+from ..model.series import DeadLetter
+
+
+class EventQueue(Protocol):
+    """Durable, at-least-once hand-over from the gate to the writer. No order is promised.
+
+    Tenants share the queue fairly: a lease takes from each tenant in turn.
+    """
+
+    async def put(self, message: Message) -> None:
+        """Return only when the message would survive kill -9 of every process.
+
+        Raises:
+            QueueFullError: the bound (events or bytes) is reached; nothing was taken.
+            UnavailableError: whether it was taken is unknown; the queue itself goes on delivering it if it was.
+        """
+
+    async def lease(self, max_events: int) -> Sequence[Message]:
+        """Wait for messages and take some, about `max_events` events in all, at least one message."""
+
+    async def ack(self, messages: Sequence[Message]) -> None:
+        """Forget settled messages. Acking twice is a no-op."""
+
+    async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
+        """Give leased messages back; they are leased again after `delay_s`."""
+
+    def held(self) -> Sequence[HeldMessage]:
+        """What the queue holds at this instant, leased or not."""
+
+
+class EventStore(Protocol):
+    """Keeps events exactly once. The only writer of events, ledger, dead letters and books."""
+
+    async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
+        """Settle messages in one transaction, durable on return: claim each message by (incarnation, sequence), claim
+        event ids, store the claimed, tell duplicates from conflicts by meaning, bury the dead, bump the books.
+
+        The same (tenant, id) again is a duplicate if its meaning is the same and a dead letter `conflict` otherwise,
+        within one call as well as across calls; the first in order of messages wins. A message claimed before is
+        `redelivered` and changes nothing. With `commit=False` everything is tried and rolled back.
+
+        Raises:
+            DataError: some event cannot be stored whatever the circumstances; nothing was changed.
+            UnavailableError: nothing is known; repeat with the same messages.
+        """
+
+    async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
+        """The store's counts for one tenant in one snapshot taken after every `append` sent before this call.
+
+        With a range, counts by received time, at minute resolution: [from_us, to_us) must lie on whole minutes.
+        """
+
+    async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None:
+        """Add (tenant, received minute µs, code, count) to the books."""
+
+    async def expire(self, before_us: int, tenant: TenantNo | None = None) -> int:
+        """Delete up to some thousands of readings recorded before `before_us`; the count deleted, 0 when none are left.
+
+        Ledger and books are untouched: the same ids stay duplicates, `stored` is never lowered.
+        """
+
+
+class DeadLetters(Protocol):
+    """What could not be stored. Every change is one transaction with the books."""
+
+    async def list(
+        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
+    ) -> Sequence[DeadLetter]:
+        """Up to `limit` letters that are not yet replayed, newest first, ids below `after`."""
+
+    async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
+        """One letter, None if it does not exist, belongs to another tenant or has been replayed."""
+
+    async def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> DeadLetter | None:
+        """Replace the letter's event by the only one in `event`; its reason stays until it is replayed."""
+
+    async def replay(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
+        """Append the only event in `event` (the letter's own, decoded again) and move the letter to its new outcome in
+        the books of its original received time, exactly once. None if there is no such open letter.
+
+        If the event dies again the letter stays, with the new reason.
+        """
+
+    async def discard(self, tenant: TenantNo, letter_id: int) -> bool:
+        """Close the letter without replay; it stays `dead` in the books. False if there is no such open letter."""
+
+    async def open_counts(self) -> dict[TenantNo, int]:
+        """How many open letters each tenant has."""

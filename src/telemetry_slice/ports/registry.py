@@ -1,0 +1,180 @@
+"""The registry: tenants, devices, keys, users, sessions. Application data, kept apart from events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..model.events import TenantNo
+from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
+
+
+class Tenants(Protocol):
+    """Every tenant of the installation."""
+
+    async def create(self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = Limits()) -> Tenant:
+        """Raises SliceError CONFLICT if the id is taken."""
+
+    async def get(self, tenant_id: str) -> Tenant | None: ...
+
+    async def list(self) -> Sequence[Tenant]:
+        """All, by id."""
+
+    async def change(
+        self, tenant_id: str, *, name: str | None = None, auto_register: bool | None = None, limits: Limits | None = None
+    ) -> Tenant | None: ...
+
+
+class Devices(Protocol):
+    """Devices by tenant. A deleted device is kept, marked, with its number."""
+
+    async def resolve(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
+        """The known ones among `device_ids`, deleted ones included."""
+
+    async def register(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
+        """Create the unknown ones among `device_ids` with defaults; all of them, as `resolve` tells."""
+
+    async def create(
+        self, tenant: TenantNo, device_id: str, *, label: str, location: str, tags: Sequence[str]
+    ) -> Device:
+        """Raises SliceError CONFLICT if the id exists, also as a deleted device."""
+
+    async def get(self, tenant: TenantNo, device_id: str) -> Device | None:
+        """A device that is not deleted."""
+
+    async def change(
+        self,
+        tenant: TenantNo,
+        device_id: str,
+        *,
+        label: str | None = None,
+        location: str | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> Device | None: ...
+
+    async def delete(self, tenant: TenantNo, device_id: str) -> bool:
+        """Mark deleted and revoke its keys in one transaction."""
+
+    async def page(
+        self,
+        tenant: TenantNo,
+        *,
+        query: str | None,
+        tag: str | None,
+        location: str | None,
+        sort: str,
+        descending: bool,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> Sequence[Device]:
+        """Devices that are not deleted, ordered by (`sort`, id) where sort is deviceId, label, location or createdAt,
+        strictly after `after` = (sort value as text, id). `query` matches id, label and location, case-insensitive.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it is kept: only its HMAC."""
+
+    key_id: str
+    kind: KeyKind
+    tenant: Tenant
+    device_no: int | None
+    device_id: str | None
+    name: str
+    scopes: frozenset[Scope]
+    addresses: tuple[str, ...]
+    mac: bytes
+    created_us: int
+    expires_us: int | None
+    revoked_us: int | None
+    last_used_us: int | None
+
+
+class Keys(Protocol):
+    """Device, gateway and service keys."""
+
+    async def add(self, record: KeyRecord) -> None:
+        """Raises SliceError CONFLICT when a device would have more than two live keys."""
+
+    async def find(self, key_id: str) -> KeyRecord | None:
+        """Whatever its state."""
+
+    async def list(self, tenant: TenantNo, device_id: str | None) -> Sequence[KeyRecord]:
+        """A device's keys, or with None the tenant's gateway and service keys; newest first."""
+
+    async def expire(self, tenant: TenantNo, key_id: str, at_us: int) -> bool:
+        """Let the key end at `at_us` if it would live longer."""
+
+    async def revoke(self, tenant: TenantNo, key_id: str) -> bool: ...
+
+    async def touch(self, used: Sequence[tuple[str, int]]) -> None:
+        """Remember (key id, used at µs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person who can sign in. `password` is an argon2id string."""
+
+    user_id: str
+    email: str
+    name: str
+    password: str
+    platform_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What an account is in a tenant."""
+
+    tenant: Tenant
+    role: Role
+
+
+class Accounts(Protocol):
+    """People and their roles."""
+
+    async def add(self, account: Account, memberships: Sequence[tuple[TenantNo, Role]]) -> None:
+        """Raises SliceError CONFLICT if the e-mail (case-insensitive) is taken."""
+
+    async def by_email(self, email: str) -> Account | None: ...
+
+    async def by_id(self, user_id: str) -> tuple[Account, Sequence[Membership]] | None: ...
+
+    async def of_tenant(self, tenant: TenantNo) -> Sequence[tuple[Account, Role]]: ...
+
+    async def set_role(self, tenant: TenantNo, user_id: str, role: Role | None) -> bool:
+        """Change or (None) end a membership. Raises SliceError CONFLICT for the last owner."""
+
+    async def any_exists(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sign-in. `token` is the SHA-256 of an opaque token; a family is one sign-in through all its rotations."""
+
+    token: bytes
+    family: str
+    user_id: str
+    tenant_id: str | None
+    created_us: int
+    expires_us: int
+    used: bool
+
+
+class Sessions(Protocol):
+    """Browser sessions and refresh tokens."""
+
+    async def add(self, session: Session) -> None: ...
+
+    async def find(self, token: bytes) -> Session | None: ...
+
+    async def rotate(self, old: bytes, new: Session) -> bool:
+        """Mark `old` used and add `new` in one transaction; False if `old` was used already or is gone."""
+
+    async def extend(self, token: bytes, expires_us: int) -> None: ...
+
+    async def end_family(self, family: str) -> None: ...
+
+    async def end_user(self, user_id: str) -> None: ...
