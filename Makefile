@@ -1,0 +1,114 @@
+# `make` lists the verbs. Everything is set up on first use and only rebuilt when its sources change.
+
+VENV ?= .venv
+ARGS ?=
+PYTEST_ARGS ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+export PATH := $(abspath $(BIN)):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+MAKEFLAGS += --no-print-directory
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-deps --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(if $(UPGRADE),--upgrade)
+WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f -print)
+
+.DEFAULT_GOAL := help
+.PHONY: help up setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel clean
+.DELETE_ON_ERROR:
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' Makefile
+
+up: setup ## build what is needed and run the platform with the demo on http://127.0.0.1:8000 (ARGS="--port 9000")
+	@exec $(BIN)/tslice up $(ARGS)
+
+setup: $(STAMP)-runtime web/dist/index.html ## build what `make up` needs; afterwards .venv/bin/tslice runs
+
+test: setup $(STAMP)-test web-check ## install what the tests need and run everything (PYTEST_ARGS="-k books")
+	@.ci/system-packages
+	$(BIN)/python -m pytest --cov --cov-report=term -m "not long" $(PYTEST_ARGS)
+
+test-long: setup $(STAMP)-test ## the long forms of the tests
+	@.ci/system-packages
+	$(BIN)/python -m pytest -m long --timeout=3600 $(PYTEST_ARGS)
+
+check: lint types contracts ## lint + types + contracts
+
+lint: $(STAMP)-lint ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)-lint ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)-lint ## mypy, strict
+	$(BIN)/mypy
+
+contracts: $(STAMP)-lint ## import contracts: who may know whom
+	$(BIN)/lint-imports --no-logo
+
+bench: setup ## print the figures of this machine beside its raw limits
+	$(BIN)/python -m bench $(ARGS)
+
+web: web/dist/index.html ## build the page
+
+web-check: web/node_modules/.stamp ## the page: biome, tsc, vitest
+	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test
+
+openapi: setup ## write web/openapi.json anew, and the page's client from it
+	$(BIN)/python -m telemetry_slice openapi > web/openapi.json.new
+	mv web/openapi.json.new web/openapi.json
+	cd web && npm run --silent generate
+
+reference: setup $(STAMP)-test ## write docs/reference anew from the code
+	$(BIN)/python -m pytest --quiet tests/test_docs.py --update-reference
+
+lock: $(STAMP)-lint ## resolve requirements/*.txt anew, keeping what is pinned (UPGRADE=1: newest of everything)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) --group pyproject.toml:build -o requirements/build.txt
+	$(COMPILE) --group pyproject.toml:node -o requirements/node.txt
+	$(COMPILE) --group pyproject.toml:test -c requirements/runtime.txt -o requirements/test.txt
+	$(COMPILE) --group pyproject.toml:lint -c requirements/runtime.txt -o requirements/lint.txt
+
+wheel: setup ## dist/*.whl and dist/*.tar.gz, the built page inside
+	$(BIN)/python -m hatchling build -d dist
+
+clean: ## remove what was built (never the data folder)
+	rm -rf $(VENV) web/node_modules web/dist dist build .coverage .coverage.* htmlcov
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# ---------------------------------------------------------------------------------------- what the verbs stand on
+
+$(BIN)/python:
+	@python="$$(.ci/python)" && echo "making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+
+$(STAMP)-runtime: $(BIN)/python requirements/runtime.txt requirements/build.txt pyproject.toml
+	@echo "installing the Python libraries into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/runtime.txt -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMP)-test: $(STAMP)-runtime requirements/test.txt
+	@$(PIP_INSTALL) -r requirements/test.txt
+	@touch $@
+
+$(STAMP)-lint: $(STAMP)-runtime requirements/lint.txt
+	@$(PIP_INSTALL) -r requirements/lint.txt
+	@touch $@
+
+$(STAMP)-node: requirements/node.txt | $(BIN)/python
+	@.ci/node || { echo "no Node >= 20.19 here: installing one into $(VENV)"; $(PIP_INSTALL) -r requirements/node.txt; }
+	@touch $@
+
+web/node_modules/.stamp: web/package.json web/package-lock.json $(STAMP)-node
+	@echo "installing the page's libraries into web/node_modules"
+	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES)
+	@echo "building the page"
+	@cd web && npm run --silent build
+	@touch $@
