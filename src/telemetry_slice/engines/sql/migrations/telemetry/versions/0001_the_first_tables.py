@@ -1,0 +1,110 @@
+"""The first tables of telemetry on SQLite.
+
+`telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot page), and
+`telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
+both; `telemetry_merge` tells which of the two counts.
+"""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+ROW = """
+    tenant_no INTEGER NOT NULL,
+    series_id INTEGER NOT NULL,
+    recorded_us INTEGER NOT NULL,
+    event_key BLOB NOT NULL,
+    received_us INTEGER NOT NULL,
+    stored_us INTEGER NOT NULL,
+    number REAL,
+    text TEXT,
+    event_text TEXT
+"""
+COLUMNS = "tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"
+
+STATEMENTS = (
+    """CREATE TABLE series (
+        series_id INTEGER PRIMARY KEY,
+        tenant_no INTEGER NOT NULL,
+        device_no INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        unit TEXT,
+        kind INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE UNIQUE INDEX series_identity ON series (tenant_no, device_no, type, ifnull(unit, char(0)), kind)",
+    """CREATE TABLE series_latest (
+        series_id INTEGER PRIMARY KEY,
+        tenant_no INTEGER NOT NULL,
+        device_no INTEGER NOT NULL,
+        recorded_us INTEGER NOT NULL,
+        event_key BLOB NOT NULL,
+        number REAL,
+        text TEXT,
+        received_us INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX series_latest_device ON series_latest (tenant_no, device_no)",
+    """CREATE TABLE event_ledger (
+        tenant_no INTEGER NOT NULL,
+        event_key BLOB NOT NULL,
+        meaning INTEGER NOT NULL,
+        PRIMARY KEY (tenant_no, event_key)
+    ) STRICT, WITHOUT ROWID""",
+    f"CREATE TABLE telemetry_recent ({ROW}) STRICT",
+    f"CREATE TABLE telemetry_sorted ({ROW}, PRIMARY KEY (series_id, recorded_us, event_key)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE telemetry_merge (upto INTEGER NOT NULL, cursor INTEGER NOT NULL) STRICT",
+    "INSERT INTO telemetry_merge VALUES (0, 0)",
+    f"""CREATE VIEW telemetry_events AS
+        SELECT {COLUMNS} FROM telemetry_sorted
+        UNION ALL
+        SELECT {COLUMNS} FROM telemetry_recent
+        WHERE rowid > (SELECT upto FROM telemetry_merge) OR series_id > (SELECT cursor FROM telemetry_merge)""",
+    """CREATE TABLE dead_letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        tenant_no INTEGER NOT NULL,
+        event_key BLOB NOT NULL,
+        meaning INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        event_text TEXT,
+        device_id TEXT NOT NULL,
+        received_us INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        state TEXT NOT NULL
+    ) STRICT""",
+    "CREATE UNIQUE INDEX dead_letters_identity ON dead_letters (tenant_no, event_key, meaning, reason)",
+    "CREATE INDEX dead_letters_open ON dead_letters (tenant_no, id) WHERE state <> 'replayed'",
+    """CREATE TABLE book_counts (
+        tenant_no INTEGER NOT NULL,
+        minute_us INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        code TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (tenant_no, minute_us, entry, code)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE gate_totals (
+        tenant_no INTEGER NOT NULL,
+        incarnation BLOB NOT NULL,
+        total INTEGER NOT NULL,
+        PRIMARY KEY (tenant_no, incarnation)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE gate_minutes (
+        tenant_no INTEGER NOT NULL,
+        minute_us INTEGER NOT NULL,
+        incarnation BLOB NOT NULL,
+        total INTEGER NOT NULL,
+        PRIMARY KEY (tenant_no, minute_us, incarnation)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE message_claims (
+        incarnation BLOB PRIMARY KEY,
+        claimed INTEGER NOT NULL,
+        ahead TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+def upgrade() -> None:
+    for statement in STATEMENTS:
+        op.execute(statement)
