@@ -1,0 +1,1 @@
+"""The HTTP door: the only place that knows the web framework."""

@@ -1,0 +1,54 @@
+"""The FastAPI application: the control plane, the reading routes and the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from . import access, devices, keys, page, problems, tenants, users
+from .services import Services
+
+ROUTERS: tuple[APIRouter, ...] = (
+    access.router,
+    tenants.router,
+    users.router,
+    devices.router,
+    keys.router,
+)
+"""Every module of routes; a new one adds its line here."""
+
+MAX_BODY_BYTES = 1 << 20
+
+
+def create_app(services: Services) -> ASGIApp:
+    """The application over `services`, without the ingest routes, which stand in front of it."""
+    app = FastAPI(
+        title="Telemetry Slice",
+        version=services.version,
+        summary="Takes measurements from devices, keeps every accepted event exactly once, and accounts for each.",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MAX_BODY_BYTES,
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    page.install(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document with the problem schema that `problems.problems` refers to."""
+    if app.openapi_schema is None:
+        schema = FastAPI.openapi(app)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        document = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(document.pop("$defs", {}))
+        schemas["Problem"] = document
+        app.openapi_schema = schema
+    return app.openapi_schema
