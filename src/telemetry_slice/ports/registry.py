@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from ..model.events import TenantNo
@@ -23,7 +24,8 @@ class Tenants(Protocol):
 
     async def change(
         self, tenant_id: str, *, name: str | None = None, auto_register: bool | None = None, limits: Limits | None = None
-    ) -> Tenant | None: ...
+    ) -> Tenant | None:
+        """Change what is given; None if there is no such tenant."""
 
 
 class Devices(Protocol):
@@ -51,7 +53,8 @@ class Devices(Protocol):
         label: str | None = None,
         location: str | None = None,
         tags: Sequence[str] | None = None,
-    ) -> Device | None: ...
+    ) -> Device | None:
+        """Change what is given; None if there is no such device or it is deleted."""
 
     async def delete(self, tenant: TenantNo, device_id: str) -> bool:
         """Mark deleted and revoke its keys in one transaction."""
@@ -95,8 +98,12 @@ class KeyRecord:
 class Keys(Protocol):
     """Device, gateway and service keys."""
 
-    async def add(self, record: KeyRecord) -> None:
-        """Raises SliceError CONFLICT when a device would have more than two live keys."""
+    async def add(self, record: KeyRecord, *, replaces: tuple[str, int] | None = None) -> None:
+        """Keep a new key; with `replaces` = (key id, µs), the other ends then at the latest, in the same transaction.
+
+        Raises SliceError CONFLICT when a device would have more than two live keys, NOT_FOUND when the device is
+        deleted, CONFLICT when the replaced key is not live.
+        """
 
     async def find(self, key_id: str) -> KeyRecord | None:
         """Whatever its state."""
@@ -104,10 +111,8 @@ class Keys(Protocol):
     async def list(self, tenant: TenantNo, device_id: str | None) -> Sequence[KeyRecord]:
         """A device's keys, or with None the tenant's gateway and service keys; newest first."""
 
-    async def expire(self, tenant: TenantNo, key_id: str, at_us: int) -> bool:
-        """Let the key end at `at_us` if it would live longer."""
-
-    async def revoke(self, tenant: TenantNo, key_id: str) -> bool: ...
+    async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
+        """End the key now; False if the tenant has no such live key."""
 
     async def touch(self, used: Sequence[tuple[str, int]]) -> None:
         """Remember (key id, used at µs)."""
@@ -140,14 +145,29 @@ class Accounts(Protocol):
 
     async def by_email(self, email: str) -> Account | None: ...
 
-    async def by_id(self, user_id: str) -> tuple[Account, Sequence[Membership]] | None: ...
+    async def by_id(self, user_id: str) -> tuple[Account, Sequence[Membership]] | None:
+        """The account and its memberships by tenant id."""
 
-    async def of_tenant(self, tenant: TenantNo) -> Sequence[tuple[Account, Role]]: ...
+    async def of_tenant(self, tenant: TenantNo) -> Sequence[tuple[Account, Role]]:
+        """Everyone with a role in the tenant, by e-mail."""
+
+    async def join(self, tenant: TenantNo, user_id: str, role: Role) -> None:
+        """Raises SliceError CONFLICT if the account is a member already."""
 
     async def set_role(self, tenant: TenantNo, user_id: str, role: Role | None) -> bool:
-        """Change or (None) end a membership. Raises SliceError CONFLICT for the last owner."""
+        """Change or (None) end a membership; False if there is none. Raises SliceError CONFLICT for the last owner."""
+
+    async def set_password(self, user_id: str, password: str) -> bool:
+        """Replace the argon2id string; False if there is no such account."""
 
     async def any_exists(self) -> bool: ...
+
+
+class SessionKind(StrEnum):
+    """What a session's token is: a browser's cookie, or an API client's refresh token. Neither serves as the other."""
+
+    BROWSER = "browser"
+    REFRESH = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +175,7 @@ class Session:
     """A sign-in. `token` is the SHA-256 of an opaque token; a family is one sign-in through all its rotations."""
 
     token: bytes
+    kind: SessionKind
     family: str
     user_id: str
     tenant_id: str | None
@@ -168,13 +189,33 @@ class Sessions(Protocol):
 
     async def add(self, session: Session) -> None: ...
 
-    async def find(self, token: bytes) -> Session | None: ...
+    async def find(self, token: bytes) -> Session | None:
+        """Whatever its state, expired and used ones included."""
 
     async def rotate(self, old: bytes, new: Session) -> bool:
         """Mark `old` used and add `new` in one transaction; False if `old` was used already or is gone."""
 
     async def extend(self, token: bytes, expires_us: int) -> None: ...
 
+    async def switch(self, token: bytes, tenant_id: str) -> None:
+        """Let the session act in another tenant."""
+
     async def end_family(self, family: str) -> None: ...
 
     async def end_user(self, user_id: str) -> None: ...
+
+    async def forget_expired(self, before_us: int) -> int:
+        """Delete sessions that ended before `before_us`; how many."""
+
+
+class FirstRun(Protocol):
+    """The one-time set-up of an installation that has no account yet."""
+
+    async def offer(self, token: bytes, expires_us: int) -> bool:
+        """Let the SHA-256 `token` be the only open offer; False, and no offer, once any account exists."""
+
+    async def claim(self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str) -> Tenant | None:
+        """Take up the offer in one transaction: account, tenant, and ownership. None if there is no such open offer.
+
+        Raises SliceError CONFLICT if the tenant's id is taken (the offer stays open).
+        """

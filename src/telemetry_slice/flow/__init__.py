@@ -1,0 +1,1 @@
+"""What happens to an event, one module or package a stage; no stage imports another."""

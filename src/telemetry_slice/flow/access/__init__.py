@@ -1,0 +1,126 @@
+"""Who calls: keys, access tokens, sessions, accounts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.tenancy import Console, KeyPrincipal, Principal, User
+from ...model.times import SECOND_US
+from ...ports.edge import Clock
+from ...ports.registry import Accounts, FirstRun, Keys, Sessions, Tenants
+from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
+from .passwords import MAX_PASSWORD, MIN_PASSWORD
+from .people import People, Profile, SignIn, Tokens
+from .tokens import CONSOLE, Signer, console_token, new_signing_key
+
+__all__ = [
+    "MAX_PASSWORD",
+    "MIN_PASSWORD",
+    "PREFIX",
+    "UNAUTHENTICATED_DETAIL",
+    "Access",
+    "Profile",
+    "Secrets",
+    "SignIn",
+    "Tokens",
+    "console_token",
+    "new_signing_key",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the installation keeps to itself.
+
+    Attributes:
+        pepper: keys the HMAC of keys; without it no key can be checked or forged.
+        signing_key: the private Ed25519 key of access tokens, as a JWK.
+    """
+
+    pepper: bytes
+    signing_key: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+class Access:
+    """Turns credentials into principals, and hands credentials out.
+
+    Attributes:
+        keys: issue, rotate, revoke, forget.
+        people: sign-in, sessions, tokens, accounts, first run.
+    """
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        *,
+        tenants: Tenants,
+        keys: Keys,
+        accounts: Accounts,
+        sessions: Sessions,
+        first_run: FirstRun,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tenants = tenants
+        self._sessions = sessions
+        self._clock = clock
+        self._signer = Signer(secrets.signing_key)
+        self.keys = KeyRing(keys, secrets.pepper, clock, monotonic=monotonic)
+        self.people = People(accounts, sessions, first_run, self._signer, clock, monotonic=monotonic)
+
+    def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:
+        """The principal of a key that was verified within the last seconds, None if `key` must be asked.
+
+        Costs microseconds and touches nothing. `address` is the caller's, for keys that are bound to some.
+        Raises SliceError UNAUTHENTICATED if the key may not be used from `address`.
+        """
+        return self.keys.cached(token, address)
+
+    async def key(self, token: str, address: str | None = None) -> KeyPrincipal:
+        """The principal of a key.
+
+        Raises:
+            SliceError: UNAUTHENTICATED, whatever the reason.
+            UnavailableError: the registry cannot be reached and the key was not verified lately.
+        """
+        return await self.keys.find(token, address)
+
+    async def bearer(self, token: str, address: str | None = None) -> Principal:
+        """The principal of a key or of an access token. Raises SliceError UNAUTHENTICATED."""
+        if token.startswith(PREFIX):
+            return await self.key(token, address)
+        claims = self._signer.verify(token, self._clock.now_us() // SECOND_US)
+        if claims is None:
+            raise unauthenticated()
+        if claims.subject == CONSOLE:
+            tenant = None if claims.tenant_id is None else await self._tenants.get(claims.tenant_id)
+            if claims.tenant_id is not None and tenant is None:
+                raise unauthenticated()
+            return Console(tenant)
+        profile = await self.people.profile(claims.subject, claims.tenant_id)
+        if profile is None:
+            raise unauthenticated()
+        return profile.user
+
+    async def session(self, token: str) -> User:
+        """The user of a browser session. Raises SliceError UNAUTHENTICATED."""
+        return (await self.people.by_session(token)).user
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that access tokens are signed with."""
+        return self._signer.jwks()
+
+    async def tidy(self) -> None:
+        """What is worth doing every minute: write down which keys were used, drop sessions long over."""
+        await self.keys.write_down_use()
+        await self._sessions.forget_expired(self._clock.now_us())
+
+    def close(self) -> None:
+        """End the threads."""
+        self.people.close()

@@ -1,0 +1,299 @@
+"""Keys of devices, gateways and services: their text, their cache, their issue and revocation.
+
+A key is `tsk_` + id (10) + `_` + secret (32 characters base62, 190 bits) + checksum (6). The checksum lets a mistyped
+key be refused without a look-up; the registry keeps an HMAC of the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import secrets
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from ...model.errors import Code, SliceError, UnavailableError
+from ...model.events import TenantNo
+from ...model.tenancy import Device, DeviceKey, GatewayKey, KeyKind, KeyPrincipal, Scope, ServiceKey, Tenant
+from ...model.times import SECOND_US
+from ...ports.edge import Clock
+from ...ports.registry import KeyRecord, Keys
+
+UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
+PREFIX = "tsk_"
+FRESH_S = 4.0
+REFUSED_S = 2.0
+OUTAGE_VERIFIED_S = 24 * 3600.0
+OUTAGE_S = 600.0
+_MAX_VERIFIED = 20_000
+_MAX_REFUSED = 20_000
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_TOKEN = re.compile(r"tsk_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
+
+
+def unauthenticated() -> SliceError:
+    """The one refusal for every credential that does not hold."""
+    return SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def new_token() -> tuple[str, str]:
+    """A fresh key: (key id, whole text)."""
+    key_id = _random(10)
+    body = f"{PREFIX}{key_id}_{_random(32)}"
+    return key_id, body + _checksum(body)
+
+
+def key_id_of(token: str) -> str | None:
+    """The id within a well-formed key with the right checksum, None for anything else."""
+    found = _TOKEN.fullmatch(token)
+    return found[1] if found and _checksum(token[:-6]) == found[2] else None
+
+
+def principal_of(record: KeyRecord) -> KeyPrincipal:
+    """Who the bearer of the key is."""
+    if record.kind == KeyKind.GATEWAY:
+        return GatewayKey(record.tenant, record.key_id)
+    if record.kind == KeyKind.SERVICE:
+        return ServiceKey(record.tenant, record.key_id, record.scopes)
+    if record.device_no is None or record.device_id is None:
+        raise ValueError(f"device key {record.key_id} without a device")
+    return DeviceKey(record.tenant, record.key_id, record.device_no, record.device_id)
+
+
+@dataclass(slots=True)
+class _Verified:
+    """A key that was right; `fresh_until`, `verified` on the monotonic clock, `expires_us` on the wall."""
+
+    digest: bytes
+    principal: KeyPrincipal
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    expires_us: int | None
+    verified: float
+    fresh_until: float
+
+
+def _admits(networks: tuple[IPv4Network | IPv6Network, ...], address: str | None) -> bool:
+    if not networks:
+        return True
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    return any(mapped in network for network in networks)
+
+
+class KeyRing:
+    """Turns keys into principals, with one level of cache; issues, rotates and revokes them.
+
+    A verified key is trusted for at most `FRESH_S` from before the registry was read, so that a revocation elsewhere
+    takes effect within that time; a change made here takes effect at once. When the registry cannot be reached, keys
+    verified within the last day are trusted for up to ten minutes of outage.
+    """
+
+    def __init__(
+        self, keys: Keys, pepper: bytes, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._keys = keys
+        self._pepper = pepper
+        self._clock = clock
+        self._now = monotonic
+        self._verified: OrderedDict[str, _Verified] = OrderedDict()
+        self._refused: OrderedDict[bytes, float] = OrderedDict()
+        self._reading: dict[bytes, asyncio.Future[_Verified | None]] = {}
+        self._generation = 0
+        self._outage_since: float | None = None
+        self._used: dict[str, int] = {}
+
+    def cached(self, token: str, address: str | None) -> KeyPrincipal | None:
+        """The principal of a key seen within the last seconds, None if the registry must be asked.
+
+        Raises SliceError UNAUTHENTICATED if the key may not be used from `address`.
+        """
+        known = self._verified.get(token[4:14])
+        if (
+            known is None
+            or known.fresh_until < self._now()
+            or not hmac.compare_digest(known.digest, sha256(token.encode()).digest())
+        ):
+            return None
+        if known.networks and not _admits(known.networks, address):
+            raise unauthenticated()
+        return known.principal
+
+    async def find(self, token: str, address: str | None) -> KeyPrincipal:
+        """The principal of a key.
+
+        Raises:
+            SliceError: UNAUTHENTICATED, whatever the reason.
+            UnavailableError: the registry cannot be reached and the key was not verified lately.
+        """
+        principal = self.cached(token, address)
+        if principal is not None:
+            return principal
+        key_id = key_id_of(token)
+        if key_id is None:
+            raise unauthenticated()
+        digest = sha256(token.encode()).digest()
+        if self._refused.get(digest, 0.0) > self._now():
+            raise unauthenticated()
+        reading = self._reading.get(digest)
+        if reading is None:
+            # Whoever else comes with this key while the registry is asked waits for the same answer.
+            reading = asyncio.ensure_future(self._read(token, key_id, digest))
+            self._reading[digest] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(digest, None))
+        known = await asyncio.shield(reading)
+        if known is None or not _admits(known.networks, address):
+            raise unauthenticated()
+        return known.principal
+
+    async def _read(self, token: str, key_id: str, digest: bytes) -> _Verified | None:
+        """Ask the registry; remember the answer unless something was changed meanwhile."""
+        began, generation = self._now(), self._generation
+        try:
+            record = await self._keys.find(key_id)
+        except UnavailableError:
+            return self._trusted_in_outage(key_id, digest)
+        self._outage_since = None
+        now_us = self._clock.now_us()
+        mac = hmac.digest(self._pepper, token.encode(), "sha256")
+        # The comparison is made for unknown ids, too, so that they take as long.
+        right = hmac.compare_digest(mac, record.mac if record else bytes(32))
+        live = record is not None and record.revoked_us is None and (record.expires_us is None or record.expires_us > now_us)
+        if record is None or not right or not live:
+            self._refused[digest] = began + REFUSED_S
+            if len(self._refused) > _MAX_REFUSED:
+                self._refused.popitem(last=False)
+            if record is None or right:
+                self._verified.pop(key_id, None)
+            return None
+        fresh_s = FRESH_S if record.expires_us is None else min(FRESH_S, (record.expires_us - now_us) / SECOND_US)
+        networks = tuple(ip_network(address, strict=False) for address in record.addresses)
+        known = _Verified(digest, principal_of(record), networks, record.expires_us, began, began + fresh_s)
+        if generation == self._generation:
+            self._verified[key_id] = known
+            self._verified.move_to_end(key_id)
+            if len(self._verified) > _MAX_VERIFIED:
+                self._verified.popitem(last=False)
+        self._used[key_id] = now_us
+        return known
+
+    def _trusted_in_outage(self, key_id: str, digest: bytes) -> _Verified | None:
+        now = self._now()
+        if self._outage_since is None:
+            self._outage_since = now
+        known = self._verified.get(key_id)
+        if (
+            known is None
+            or not hmac.compare_digest(known.digest, digest)
+            or now - known.verified > OUTAGE_VERIFIED_S
+            or now - self._outage_since > OUTAGE_S
+        ):
+            raise UnavailableError("the registry cannot be reached and the key was not verified lately")
+        if known.expires_us is not None and known.expires_us <= self._clock.now_us():
+            return None
+        known.fresh_until = now + 1.0
+        return known
+
+    async def issue(
+        self,
+        tenant: Tenant,
+        kind: KeyKind,
+        *,
+        device: Device | None = None,
+        name: str = "",
+        scopes: frozenset[Scope] = frozenset(),
+        expires_us: int | None = None,
+        addresses: Sequence[str] = (),
+    ) -> tuple[KeyRecord, str]:
+        """A new key and its text, which nobody can tell again.
+
+        Raises SliceError CONFLICT when a device would have more than two live keys.
+        """
+        record, token = self._new(
+            KeyRecord(
+                key_id="",
+                kind=kind,
+                tenant=tenant,
+                device_no=device.no if device else None,
+                device_id=device.id if device else None,
+                name=name,
+                scopes=scopes,
+                addresses=tuple(addresses),
+                mac=b"",
+                created_us=self._clock.now_us(),
+                expires_us=expires_us,
+                revoked_us=None,
+                last_used_us=None,
+            )
+        )
+        await self._keys.add(record)
+        return record, token
+
+    async def rotate(self, old: KeyRecord, overlap_s: int) -> tuple[KeyRecord, str]:
+        """A new key like `old`, which ends after the overlap; a lifetime of its own is granted anew.
+
+        Raises SliceError CONFLICT if `old` is not live, or when a device would have more than two live keys.
+        """
+        now_us = self._clock.now_us()
+        expires_us = None if old.expires_us is None else now_us + old.expires_us - old.created_us
+        record, token = self._new(replace(old, created_us=now_us, expires_us=expires_us, last_used_us=None))
+        try:
+            await self._keys.add(record, replaces=(old.key_id, now_us + overlap_s * SECOND_US))
+        finally:
+            self.forget_key(old.key_id)
+        return record, token
+
+    def _new(self, record: KeyRecord) -> tuple[KeyRecord, str]:
+        key_id, token = new_token()
+        return replace(record, key_id=key_id, mac=hmac.digest(self._pepper, token.encode(), "sha256")), token
+
+    async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
+        """End a key now; False if the tenant has no such live key."""
+        try:
+            return await self._keys.revoke(tenant, key_id)
+        finally:
+            self.forget_key(key_id)
+
+    def forget_key(self, key_id: str) -> None:
+        """Ask the registry again at the key's next use."""
+        self._generation += 1
+        self._verified.pop(key_id, None)
+
+    def forget_device(self, device_no: int) -> None:
+        """Ask the registry again for every key of a device."""
+        self._forget(lambda principal: isinstance(principal, DeviceKey) and principal.device_no == device_no)
+
+    def forget_tenant(self, tenant: TenantNo) -> None:
+        """Ask the registry again for every key of a tenant."""
+        self._forget(lambda principal: principal.tenant.no == tenant)
+
+    def _forget(self, matches: Callable[[KeyPrincipal], bool]) -> None:
+        self._generation += 1
+        for key_id in [key_id for key_id, known in self._verified.items() if matches(known.principal)]:
+            del self._verified[key_id]
+
+    async def write_down_use(self) -> None:
+        """Tell the registry which keys were used since the last call."""
+        if self._used:
+            used, self._used = self._used, {}
+            await self._keys.touch(list(used.items()))
