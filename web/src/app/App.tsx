@@ -1,0 +1,27 @@
+import { createTheme, MantineProvider } from "@mantine/core";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { useState } from "react";
+import { makeQueryClient } from "./queryClient";
+import { Routes } from "./Routes";
+
+const theme = createTheme({
+  primaryColor: "cyan",
+  defaultRadius: "md",
+  cursorType: "pointer",
+  components: {
+    // The kit's scroll lock writes style elements, which the content security policy forbids.
+    Modal: { defaultProps: { lockScroll: false } },
+  },
+});
+
+export function App() {
+  const [queryClient] = useState(makeQueryClient);
+  return (
+    // Variables and classes come from style sheets, so that no style element is written at run time.
+    <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
+      <QueryClientProvider client={queryClient}>
+        <Routes />
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}

@@ -1,0 +1,96 @@
+import { type ComponentType, lazy, type ReactNode, Suspense } from "react";
+import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
+import { messageOf } from "../api/client";
+import { useMe } from "../api/session";
+import { SetupPage } from "../features/setup/SetupPage";
+import { SignInPage } from "../features/sign-in/SignInPage";
+import { Centered } from "../ui/Centered";
+import { Failure } from "../ui/Failure";
+import { Loading } from "../ui/Loading";
+import { Session } from "./Session";
+
+const DevicesPage = page(() => import("../features/devices/DevicesPage"), "DevicesPage");
+const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePage");
+const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
+const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
+
+/** A page loaded when it is first shown. */
+function page<Name extends string, Props extends object>(
+  load: () => Promise<Record<Name, ComponentType<Props>>>,
+  name: Name,
+) {
+  return lazy(async () => ({ default: (await load())[name] }));
+}
+
+export function Routes() {
+  return (
+    <Switch>
+      <Route path="/sign-in">
+        <SignInRoute />
+      </Route>
+      <Route path="/setup">
+        <SetupRoute />
+      </Route>
+      <Route>
+        <SignedIn>
+          <Suspense fallback={<Loading />}>
+            <Switch>
+              <Route path="/">
+                <Redirect to="/devices" replace />
+              </Route>
+              <Route path="/devices" component={DevicesPage} />
+              <Route path="/devices/:deviceId">
+                {(params) => <DevicePage key={params.deviceId} deviceId={decode(params.deviceId)} />}
+              </Route>
+              <Route path="/books" component={BooksPage} />
+              <Route path="/dead-letters" component={DeadLettersPage} />
+              <Route>
+                <Failure title="There is no such page" message="Check the address, or go to the device list." />
+              </Route>
+            </Switch>
+          </Suspense>
+        </SignedIn>
+      </Route>
+    </Switch>
+  );
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A path of this page only: an address from elsewhere is never followed. */
+function safeNext(search: string): string {
+  const next = new URLSearchParams(search).get("next") ?? "/";
+  return /^\/(?![/\\])/.test(next) ? next : "/";
+}
+
+function SignInRoute() {
+  const me = useMe();
+  const search = useSearch();
+  if (me.data) return <Redirect to={safeNext(search)} replace />;
+  return <SignInPage />;
+}
+
+function SetupRoute() {
+  const [, navigate] = useLocation();
+  const token = new URLSearchParams(useSearch()).get("token") ?? "";
+  return <SetupPage token={token} onDone={() => navigate("/devices", { replace: true })} />;
+}
+
+function SignedIn({ children }: { children: ReactNode }) {
+  const me = useMe();
+  if (me.isPending) return <Loading />;
+  if (me.isError && me.data === undefined) {
+    return (
+      <Centered>
+        <Failure title="The server does not answer" message={messageOf(me.error)} onRetry={() => void me.refetch()} />
+      </Centered>
+    );
+  }
+  return <Session me={me.data ?? null}>{children}</Session>;
+}

@@ -1,0 +1,82 @@
+import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import type { ReactNode } from "react";
+import { Link, useLocation } from "wouter";
+import { useSignOut } from "../api/session";
+import type { Me } from "../api/types";
+import { Icon, Logo } from "../ui/Icon";
+
+const places = [
+  { path: "/devices", name: "Devices" },
+  { path: "/books", name: "Books" },
+  { path: "/dead-letters", name: "Dead letters" },
+];
+
+/** Top bar and frame of every signed-in page. */
+export function Shell({ me, children }: { me: Me; children: ReactNode }) {
+  const [path] = useLocation();
+  const signOut = useSignOut();
+  return (
+    <>
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <header className="bar">
+        <div className="bar-inner">
+          <Link href="/devices" className="brand" aria-label="Telemetry Slice, device list">
+            <Logo />
+            <span className="brand-name">Telemetry Slice</span>
+          </Link>
+          <nav aria-label="Main" className="places">
+            {places.map((place) => (
+              <Link
+                key={place.path}
+                href={place.path}
+                className="place"
+                aria-current={path.startsWith(place.path) ? "page" : undefined}
+              >
+                {place.name}
+              </Link>
+            ))}
+          </nav>
+          <div className="bar-end">
+            <div className="who">
+              <span className="tenant" data-testid="tenant">
+                {me.tenant?.name ?? "Platform"}
+              </span>
+              <span className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
+                {me.user?.name || me.user?.email || me.kind}
+              </span>
+            </div>
+            <SchemeSwitch />
+            <Button
+              variant="default"
+              size="xs"
+              onClick={() => signOut.mutate()}
+              loading={signOut.isPending}
+              className="sign-out"
+              aria-label="Sign out"
+            >
+              <Icon name="leave" />
+              <span className="wide">Sign out</span>
+            </Button>
+          </div>
+        </div>
+      </header>
+      <main id="content" className="content" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  );
+}
+
+function SchemeSwitch() {
+  // Keeping transitions: the kit would switch them off with a style element.
+  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
+  const scheme = useComputedColorScheme("light");
+  const other = scheme === "dark" ? "light" : "dark";
+  return (
+    <ActionIcon variant="default" size={30} aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
+      <Icon name={other === "dark" ? "moon" : "sun"} />
+    </ActionIcon>
+  );
+}

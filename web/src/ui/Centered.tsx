@@ -1,0 +1,10 @@
+import type { ReactNode } from "react";
+
+/** A narrow column in the middle of an otherwise empty page. */
+export function Centered({ children }: { children: ReactNode }) {
+  return (
+    <main className="centered">
+      <div className="centered-inner">{children}</div>
+    </main>
+  );
+}

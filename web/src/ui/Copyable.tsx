@@ -1,0 +1,39 @@
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import { Icon } from "./Icon";
+
+/** Text to take along, with a button that copies it. */
+export function Copyable({ label, text, testId }: { label: string; text: string; testId?: string }) {
+  const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setState("copied");
+    } catch {
+      // No permission, or a page without TLS: the text can be selected by hand.
+      setState("failed");
+    }
+  };
+  return (
+    <div className="copyable">
+      <div className="copyable-head">
+        <span className="copyable-label">{label}</span>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={() => void copy()}
+          aria-label={`Copy ${label.toLowerCase()}`}
+        >
+          <Icon name={state === "copied" ? "check" : "copy"} size={14} />
+          <span className="after-icon" aria-live="polite">
+            {state === "copied" ? "Copied" : state === "failed" ? "Select and copy by hand" : "Copy"}
+          </span>
+        </Button>
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+      <section className="copyable-text" tabIndex={0} aria-label={label}>
+        <pre data-testid={testId}>{text}</pre>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,49 @@
+/** Line icons, decorative: the control around an icon carries its name. */
+const paths = {
+  sun: "M12 7a5 5 0 1 0 0 10a5 5 0 0 0 0-10M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5",
+  moon: "M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5z",
+  leave: "M10 4H5v16h5M10 12h11M17 8l4 4l-4 4",
+  search: "M10.5 4a6.5 6.5 0 1 0 0 13a6.5 6.5 0 0 0 0-13M15.5 15.5L21 21",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  check: "M4 12.5l5.5 5.5L20 7",
+  plus: "M12 5v14M5 12h14",
+  back: "M15 5l-7 7l7 7",
+  pause: "M9 5v14M15 5v14",
+  play: "M7 5l12 7l-12 7z",
+  warning: "M12 4L2.5 20h19zM12 10v4.5M12 17.4v.1",
+} as const;
+
+export function Icon({ name, size = 16 }: { name: keyof typeof paths; size?: number }) {
+  return (
+    <svg
+      viewBox="0 0 24 24"
+      width={size}
+      height={size}
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={1.8}
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      className="icon"
+    >
+      <path d={paths[name]} />
+    </svg>
+  );
+}
+
+export function Logo({ size = 26 }: { size?: number }) {
+  return (
+    <svg viewBox="0 0 32 32" width={size} height={size} aria-hidden="true" className="icon">
+      <rect width="32" height="32" rx="7" className="logo-ground" />
+      <path
+        d="M5 20h5l3-10 5 14 3-9 2 5h4"
+        fill="none"
+        stroke="#fff"
+        strokeWidth="2.4"
+        strokeLinejoin="round"
+        strokeLinecap="round"
+      />
+    </svg>
+  );
+}
