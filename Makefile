@@ -64,7 +64,7 @@ openapi: setup ## write web/openapi.json anew, and the page's client from it
 	cd web && npm run --silent generate
 
 reference: setup $(STAMP)-test ## write docs/reference anew from the code
-	$(BIN)/python -m pytest --quiet tests/test_docs.py --update-reference
+	UPDATE_REFERENCE=1 $(BIN)/python -m pytest --quiet tests/test_docs.py
 
 lock: $(STAMP)-lint ## resolve requirements/*.txt anew, keeping what is pinned (UPGRADE=1: newest of everything)
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt

@@ -1,0 +1,177 @@
+"""The documents say what is true: the reference is the code's, every link leads somewhere.
+
+`make reference` (UPDATE_REFERENCE=1) writes docs/reference anew.
+"""
+
+import os
+import re
+import subprocess
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+
+from telemetry_slice import observe
+from telemetry_slice.http.problems import STATUS, TITLES
+from telemetry_slice.model.errors import Code
+from telemetry_slice.model.events import DeadReason, RejectCode
+from telemetry_slice.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+MADE = "<!-- Made by `make reference`; do not edit. -->\n"
+
+CODES = {
+    Code.MALFORMED: "not JSON, a broken encoding, a truncated body",
+    Code.INVALID: "well-formed, but a field is at fault; `errors` says which",
+    Code.UNAUTHENTICATED: "no credential, or one that is unknown, expired or revoked",
+    Code.FORBIDDEN: "the credential is good, and not for this",
+    Code.NOT_FOUND: "does not exist, or belongs to another tenant",
+    Code.CONFLICT: "the name is taken, or the change would break a rule",
+    Code.GONE: "was offered once",
+    Code.TOO_LARGE: "above a limit of bytes or events",
+    Code.TOO_SLOW: "the body did not arrive in time",
+    Code.UNSUPPORTED_MEDIA_TYPE: "unknown `Content-Type` or `Content-Encoding`",
+    Code.QUOTA_EXCEEDED: "a quota is used up: `policy` names it, `Retry-After` says when to repeat",
+    Code.CAPACITY: "the platform has no room right now: repeat after `Retry-After`",
+    Code.UNAVAILABLE: "a part of the platform cannot be reached, or the outcome is unknown: repeat with the same ids",
+}
+REJECTS = {
+    RejectCode.INVALID: "a field is missing, of the wrong type, or out of range",
+    RejectCode.MALFORMED: "a body, or a line of NDJSON, that cannot be read",
+    RejectCode.UNKNOWN_DEVICE: "the tenant does not register devices by itself",
+    RejectCode.DEVICE_DELETED: "the device was deleted",
+    RejectCode.FOREIGN_DEVICE: "a device key sends for its own device only",
+    RejectCode.FOREIGN_TENANT: "`customerId` is not the key's tenant",
+    RejectCode.TOO_LARGE: "a limit of bytes or events",
+    RejectCode.QUOTA: "a quota is used up",
+    RejectCode.CAPACITY: "the platform had no room",
+}
+DEATHS = {
+    DeadReason.CLOCK: "`recordedAt` lies before 2000 or more than 24 h ahead",
+    DeadReason.CONFLICT: "another event with this id and another meaning was stored first",
+    DeadReason.SERIES_LIMIT: "the tenant's number of series is used up",
+    DeadReason.POISON: "the store could not keep this event",
+}
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def default_of(value: Any) -> str:
+    match value:
+        case None | "":
+            return "none"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case Enum():
+            return f"`{value.value}`"
+        case _:
+            return f"`{value}`" if str(value) else "none"
+
+
+def settings_page() -> str:
+    rows = [
+        (f"`TSLICE_{name.upper()}`", default_of(field.get_default()), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    assert [name for name, _, meaning in rows if not meaning] == [], "a setting says its unit and meaning"
+    return (
+        f"# Settings\n\n{MADE}\nFrom the environment, or without the prefix and in lower case from `tslice.toml` in the"
+        " working directory; the environment wins.\n\n" + table(("setting", "default", "meaning"), rows)
+    )
+
+
+def metrics_page() -> str:
+    rows = []
+    for value in vars(observe).values():
+        if isinstance(value, MetricWrapperBase):
+            name = value._name + ("_total" if value._type == "counter" else "")
+            rows.append((f"`{name}`", value._type, ", ".join(value._labelnames), value._documentation))
+    return f"# Metrics\n\n{MADE}\n`GET /metrics`, Prometheus.\n\n" + table(
+        ("metric", "kind", "labels", "meaning"), sorted(set(rows))
+    )
+
+
+def errors_page() -> str:
+    return (
+        f"# Error codes\n\n{MADE}\n## Refused requests\n\nEvery error is `application/problem+json` (RFC 9457); `type` is"
+        " `urn:telemetry-slice:problem:` and the code.\n\n"
+        + table(
+            ("code", "status", "title", "when"),
+            [(f"`{code}`", str(STATUS[code]), TITLES[code], CODES[code]) for code in Code],
+        )
+        + "\n## Rejected events\n\nThe `code` in `rejected` of an answer to ingest, and the key of `rejected` in the"
+        " books.\n\n"
+        + table(("code", "when"), [(f"`{code}`", REJECTS[code]) for code in RejectCode])
+        + "\n## Dead letters\n\nThe `reason` of a dead letter, and the key of `dead` in the books.\n\n"
+        + table(("reason", "when"), [(f"`{reason}`", DEATHS[reason]) for reason in DeadReason])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "make"), [("settings", settings_page), ("metrics", metrics_page), ("errors", errors_page)]
+)
+def test_the_reference_is_the_codes_own(name, make):
+    path = ROOT / "docs" / "reference" / f"{name}.md"
+    made = make()
+    if os.environ.get("UPDATE_REFERENCE"):
+        path.write_text(made)
+    assert path.read_text() == made, "run `make reference`"
+
+
+def documents() -> list[Path]:
+    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, fragment = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        if not file.exists():
+            broken.append(target)
+        elif fragment and file.suffix == ".md":
+            headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+            if fragment not in map(anchor, headings):
+                broken.append(target)
+    assert broken == []
+
+
+def test_every_decision_is_listed():
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
+    decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}
+    assert decisions == set(re.findall(r"\((0\d{3}-[\w-]+\.md)\)", index))
+    for name in decisions:
+        text = (ROOT / "docs" / "adr" / name).read_text()
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Consequences",
+            "Alternatives",
+        ], name
+
+
+def test_help_lists_every_verb():
+    verbs = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert verbs >= {"up", "setup", "test", "check", "bench", "lock", "wheel"}
+    assert all(verb in shown for verb in verbs)
+
+
+def test_documented_verbs_exist():
+    verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for path in documents():
+        for verb in re.findall(r"`make ([a-z-]+)", path.read_text()):
+            assert verb in verbs, (path, verb)
