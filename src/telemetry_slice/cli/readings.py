@@ -248,7 +248,7 @@ class FileReader:
 
     # ----------------------------------------------------------------------------------------------- JSON
     def _json(self, stream: io.TextIOBase) -> Iterator[FileEvent]:
-        whole = self._decode(stream.read(), first_line=1)
+        whole = self._decode(stream.read().rstrip(), first_line=1)
         if isinstance(whole, dict):
             whole = whole["events"] if isinstance(whole.get("events"), list) else [whole]
         if not isinstance(whole, list):
@@ -259,7 +259,7 @@ class FileReader:
     def _ndjson(self, stream: io.TextIOBase) -> Iterator[FileEvent]:
         for number, line in enumerate(stream, start=1):
             if line.strip():
-                yield from self._item(f"{self.path}:{number}", self._decode(line, first_line=number))
+                yield from self._item(f"{self.path}:{number}", self._decode(line.rstrip(), first_line=number))
 
     def _decode(self, text: str, *, first_line: int) -> Any:
         def refuse(constant: str) -> Any:
