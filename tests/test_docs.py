@@ -98,8 +98,8 @@ def metrics_page() -> str:
 
 def errors_page() -> str:
     return (
-        f"# Error codes\n\n{MADE}\n## Refused requests\n\nEvery error is `application/problem+json` (RFC 9457); `type` is"
-        " `urn:telemetry-slice:problem:` and the code.\n\n"
+        f"# Error codes\n\n{MADE}\n## Refused requests\n\n"
+        "Errors are `application/problem+json` (RFC 9457); `type` is `urn:telemetry-slice:problem:` and the code.\n\n"
         + table(
             ("code", "status", "title", "when"),
             [(f"`{code}`", str(STATUS[code]), TITLES[code], CODES[code]) for code in Code],
