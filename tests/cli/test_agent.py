@@ -10,6 +10,7 @@ import time
 import uuid
 
 import pytest
+
 from telemetry_slice.cli.agent import run_agent, uuid7
 from telemetry_slice.cli.delivery import UndeliverableError
 from telemetry_slice.cli.spool import Spool

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from telemetry_slice.cli.localtime import LocalTimes, zone_of
 
 

@@ -10,6 +10,7 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
+
 from telemetry_slice.cli.client import ProblemError
 from telemetry_slice.cli.readings import ReadingError
 from telemetry_slice.cli.target import TargetError
@@ -20,7 +21,7 @@ def last_line(result):
 
 
 def many(count):
-    start = datetime(2024, 1, 1)
+    start = datetime(2024, 1, 1)  # noqa: DTZ001  # written as a file without offsets does
     return "timestamp,value\n" + "".join(f"{start + timedelta(minutes=n)},{n / 4}\n" for n in range(count))
 
 
