@@ -301,13 +301,17 @@ class People:
         offered = await self._first_run.offer(_digest(token), self._clock.now_us() + _OFFER_US)
         return token if offered else None
 
-    async def set_up(self, token: str, email: str, password: str, tenant_id: str, tenant_name: str) -> SignIn:
+    async def set_up(
+        self, token: str, email: str, password: str, tenant_id: str, tenant_name: str, address: str | None
+    ) -> SignIn:
         """Take up the offer: a platform administrator, who owns the first tenant.
 
-        Raises SliceError UNAUTHENTICATED if the offer is not open.
+        Raises SliceError UNAUTHENTICATED if the offer is not open, QUOTA_EXCEEDED after too many failures.
         """
+        self._by_address.take(address or "unknown")
         account = await self._account(email, "", password, platform_admin=True)
         tenant = await self._first_run.claim(_digest(token), self._clock.now_us(), account, tenant_id, tenant_name)
         if tenant is None:
             raise SliceError(Code.UNAUTHENTICATED, "This set-up link is not valid (any more).")
+        self._by_address.give_back(address or "unknown")
         return await self._open(account.user_id)

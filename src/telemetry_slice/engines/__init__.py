@@ -1,0 +1,1 @@
+"""How things are kept and moved: one package or module a technology."""

@@ -1,0 +1,63 @@
+"""A database behind threads: one that writes, some that read, so that the event loop never waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from ...model.errors import UnavailableError
+
+T = TypeVar("T")
+
+
+class Database:
+    """Runs synchronous SQLAlchemy work, each call as one transaction.
+
+    Attributes:
+        writer, reader: the engines; the reader's need not be able to write.
+    """
+
+    def __init__(self, writer: Engine, reader: Engine, *, name: str, readers: int = 2) -> None:
+        self.writer = writer
+        self.reader = reader
+        # One writing thread keeps SQLite's write lock free of quarrels; the order of calls is the order of commits.
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-write")
+        self._reading = ThreadPoolExecutor(readers, thread_name_prefix=f"{name}-read")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a writing transaction and commit; an exception rolls back.
+
+        Raises UnavailableError when the database cannot be reached or the outcome is unknown.
+        """
+        return await self._run(self._writing, self.writer, work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a reading transaction. Raises UnavailableError when the database cannot be reached."""
+        return await self._run(self._reading, self.reader, work)
+
+    async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, work)
+
+    def close(self) -> None:
+        """Finish what was asked, then close every connection."""
+        self._writing.shutdown()
+        self._reading.shutdown()
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except (OperationalError, InterfaceError) as error:
+        raise UnavailableError(str(error.orig)) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise UnavailableError(str(error.orig)) from error
+        raise

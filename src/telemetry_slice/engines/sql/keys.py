@@ -1,0 +1,147 @@
+"""Keys on SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or_, select
+
+from ...model.errors import Code, SliceError
+from ...model.events import TenantNo
+from ...model.tenancy import KeyKind, Scope
+from ...ports.edge import Clock
+from ...ports.registry import KeyRecord
+from .database import Database
+from .registry_tables import devices, keys, tenants
+from .tenants import TENANT_COLUMNS, tenant_of
+
+MAX_LIVE_DEVICE_KEYS = 2
+_COLUMNS = (*(column for column in keys.c if column is not keys.c.tenant_no), devices.c.device_id, *TENANT_COLUMNS)
+_FROM = keys.join(tenants, tenants.c.tenant_no == keys.c.tenant_no).outerjoin(
+    devices, devices.c.device_no == keys.c.device_no
+)
+
+
+def _record(row: Row[Any]) -> KeyRecord:
+    at = row._mapping  # noqa: SLF001 - the documented way to read by column
+    return KeyRecord(
+        key_id=at[keys.c.key_id],
+        kind=KeyKind(at[keys.c.kind]),
+        tenant=tenant_of(row),
+        device_no=at[keys.c.device_no],
+        device_id=at[devices.c.device_id],
+        name=at[keys.c.name],
+        scopes=frozenset(Scope(scope) for scope in at[keys.c.scopes].split()),
+        addresses=tuple(at[keys.c.addresses].split()),
+        mac=at[keys.c.mac],
+        created_us=at[keys.c.created_us],
+        expires_us=at[keys.c.expires_us],
+        revoked_us=at[keys.c.revoked_us],
+        last_used_us=at[keys.c.last_used_us],
+    )
+
+
+def _is_live(now_us: int) -> ColumnElement[bool]:
+    return and_(keys.c.revoked_us.is_(None), or_(keys.c.expires_us.is_(None), keys.c.expires_us > now_us))
+
+
+class SqlKeys:
+    """`ports.registry.Keys`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, record: KeyRecord, *, replaces: tuple[str, int] | None = None) -> None:
+        now_us = self._clock.now_us()
+
+        def work(connection: Connection) -> None:
+            if replaces is not None:
+                _end(connection, record.tenant.no, *replaces, now_us)
+            if record.device_no is not None:
+                _check_device(connection, record.tenant.no, record.device_no, now_us)
+            connection.execute(
+                keys.insert().values(
+                    key_id=record.key_id,
+                    tenant_no=record.tenant.no,
+                    device_no=record.device_no,
+                    kind=record.kind,
+                    name=record.name,
+                    scopes=" ".join(sorted(record.scopes)),
+                    addresses=" ".join(record.addresses),
+                    mac=record.mac,
+                    created_us=record.created_us,
+                    expires_us=record.expires_us,
+                    revoked_us=record.revoked_us,
+                    last_used_us=record.last_used_us,
+                )
+            )
+
+        await self._database.write(work)
+
+    async def find(self, key_id: str) -> KeyRecord | None:
+        def work(connection: Connection) -> KeyRecord | None:
+            row = connection.execute(select(*_COLUMNS).select_from(_FROM).where(keys.c.key_id == key_id)).one_or_none()
+            return _record(row) if row else None
+
+        return await self._database.read(work)
+
+    async def list(self, tenant: TenantNo, device_id: str | None) -> Sequence[KeyRecord]:
+        whose = keys.c.device_no.is_(None) if device_id is None else devices.c.device_id == device_id
+        wanted = (
+            select(*_COLUMNS)
+            .select_from(_FROM)
+            .where(keys.c.tenant_no == tenant, whose)
+            .order_by(keys.c.created_us.desc(), keys.c.key_id.desc())
+        )
+        return await self._database.read(lambda connection: [_record(row) for row in connection.execute(wanted)])
+
+    async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
+        now_us = self._clock.now_us()
+        ended = (
+            keys.update()
+            .where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, keys.c.revoked_us.is_(None))
+            .values(revoked_us=now_us)
+        )
+        return await self._database.write(lambda connection: connection.execute(ended).rowcount > 0)
+
+    async def touch(self, used: Sequence[tuple[str, int]]) -> None:
+        if not used:
+            return
+        touched = keys.update().where(keys.c.key_id == bindparam("used_key")).values(last_used_us=bindparam("used_us"))
+        rows = [{"used_key": key_id, "used_us": used_us} for key_id, used_us in used]
+
+        def work(connection: Connection) -> None:
+            connection.execute(touched, rows)
+
+        await self._database.write(work)
+
+
+def _end(connection: Connection, tenant: TenantNo, key_id: str, at_us: int, now_us: int) -> None:
+    """Let a live key end at `at_us` at the latest. Raises SliceError CONFLICT if it is not live."""
+    found = connection.execute(
+        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, _is_live(now_us))
+    ).one_or_none()
+    if found is None:
+        raise SliceError(Code.CONFLICT, "This key has ended; it cannot be rotated.")
+    if found.expires_us is None or found.expires_us > at_us:
+        connection.execute(
+            keys.update().where(keys.c.tenant_no == tenant, keys.c.key_id == key_id).values(expires_us=at_us)
+        )
+
+
+def _check_device(connection: Connection, tenant: TenantNo, device_no: int, now_us: int) -> None:
+    # Taking the device's row makes two issues at once wait for one another where several writers exist.
+    live = connection.execute(
+        select(devices.c.device_no)
+        .where(devices.c.tenant_no == tenant, devices.c.device_no == device_no, devices.c.deleted_us.is_(None))
+        .with_for_update()
+    ).one_or_none()
+    if live is None:
+        raise SliceError(Code.NOT_FOUND, "There is no such device.")
+    count = connection.execute(
+        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, _is_live(now_us))
+    ).scalar_one()
+    if count >= MAX_LIVE_DEVICE_KEYS:
+        raise SliceError(Code.CONFLICT, f"A device has at most {MAX_LIVE_DEVICE_KEYS} live keys; revoke one first.")

@@ -1,0 +1,111 @@
+"""Tenants on SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import IntegrityError
+
+from ...model.errors import Code, SliceError
+from ...model.events import TenantNo
+from ...model.tenancy import Limits, Tenant
+from ...ports.edge import Clock
+from .database import Database
+from .registry_tables import tenants
+
+TENANT_COLUMNS = tuple(tenants.c)
+
+
+def tenant_of(row: Row[Any]) -> Tenant:
+    """The tenant in a row that has `TENANT_COLUMNS`."""
+    at = row._mapping  # noqa: SLF001 - the documented way to read by column
+    return Tenant(
+        no=TenantNo(at[tenants.c.tenant_no]),
+        id=at[tenants.c.tenant_id],
+        name=at[tenants.c.name],
+        auto_register=at[tenants.c.auto_register],
+        limits=Limits(
+            at[tenants.c.key_per_second],
+            at[tenants.c.tenant_per_second],
+            at[tenants.c.key_events_per_second],
+            at[tenants.c.tenant_events_per_second],
+        ),
+        created_us=at[tenants.c.created_us],
+    )
+
+
+def _limit_columns(limits: Limits) -> dict[str, int | None]:
+    return {
+        "key_per_second": limits.key_per_second,
+        "tenant_per_second": limits.tenant_per_second,
+        "key_events_per_second": limits.key_events_per_second,
+        "tenant_events_per_second": limits.tenant_events_per_second,
+    }
+
+
+def insert_tenant(
+    connection: Connection, tenant_id: str, name: str, *, auto_register: bool, limits: Limits, now_us: int
+) -> Tenant:
+    """Raises SliceError CONFLICT if the id is taken; the transaction is spoilt then."""
+    try:
+        row = connection.execute(
+            tenants.insert()
+            .values(
+                tenant_id=tenant_id, name=name, auto_register=auto_register, created_us=now_us, **_limit_columns(limits)
+            )
+            .returning(*TENANT_COLUMNS)
+        ).one()
+    except IntegrityError:
+        raise SliceError(Code.CONFLICT, f"There is a tenant {tenant_id} already.") from None
+    return tenant_of(row)
+
+
+class SqlTenants:
+    """`ports.registry.Tenants`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = Limits()) -> Tenant:
+        now_us = self._clock.now_us()
+        return await self._database.write(
+            lambda connection: insert_tenant(
+                connection, tenant_id, name, auto_register=auto_register, limits=limits, now_us=now_us
+            )
+        )
+
+    async def get(self, tenant_id: str) -> Tenant | None:
+        def work(connection: Connection) -> Tenant | None:
+            row = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_id == tenant_id)).one_or_none()
+            return tenant_of(row) if row else None
+
+        return await self._database.read(work)
+
+    async def list(self) -> Sequence[Tenant]:
+        return await self._database.read(
+            lambda connection: [
+                tenant_of(row) for row in connection.execute(select(*TENANT_COLUMNS).order_by(tenants.c.tenant_id))
+            ]
+        )
+
+    async def change(
+        self, tenant_id: str, *, name: str | None = None, auto_register: bool | None = None, limits: Limits | None = None
+    ) -> Tenant | None:
+        values: dict[str, Any] = {} if limits is None else dict(_limit_columns(limits))
+        if name is not None:
+            values["name"] = name
+        if auto_register is not None:
+            values["auto_register"] = auto_register
+        if not values:
+            return await self.get(tenant_id)
+
+        def work(connection: Connection) -> Tenant | None:
+            row = connection.execute(
+                tenants.update().where(tenants.c.tenant_id == tenant_id).values(**values).returning(*TENANT_COLUMNS)
+            ).one_or_none()
+            return tenant_of(row) if row else None
+
+        return await self._database.write(work)
