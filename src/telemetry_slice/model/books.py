@@ -7,13 +7,6 @@ from dataclasses import dataclass, field
 from .events import TenantNo
 
 
-@dataclass(frozen=True, slots=True)
-class GateCount:
-    """What one gate acknowledges for one tenant: a running total taken at one instant."""
-
-    accepted: int
-
-
 @dataclass(slots=True)
 class StoreBooks:
     """The store's side, read in one snapshot.
@@ -40,11 +33,11 @@ class StoreBooks:
 
 @dataclass(frozen=True, slots=True)
 class HeldMessage:
-    """A message the queue still holds, and its events by tenant."""
+    """A message the queue still holds: per batch its tenant, received time and number of events."""
 
     incarnation: bytes
     sequence: int
-    events: dict[TenantNo, int]
+    batches: tuple[tuple[TenantNo, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

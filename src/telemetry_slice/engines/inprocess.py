@@ -1,0 +1,177 @@
+"""Queue, quotas, news and clock within one process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+
+from ..model.books import HeldMessage
+from ..model.errors import QueueFullError, UnavailableError
+from ..model.events import Message, Settlement, TenantNo
+from ..ports.edge import Quota, StoredListener, Verdict
+
+
+class SystemClock:
+    """The machine's wall clock."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+
+class _Held:
+    """A message in the queue and the sender that waits for it."""
+
+    __slots__ = ("done", "message")
+
+    def __init__(self, message: Message, done: asyncio.Future[None]) -> None:
+        self.message = message
+        self.done = done
+
+
+class HandOffQueue:
+    """A queue that is durable by waiting: `put` returns when the message has been acked, that is, stored.
+
+    A message whose settlement failed stays and is delivered again, while its sender is told at once that the outcome
+    is unknown; the claims of the store make the second delivery harmless.
+    """
+
+    def __init__(self, max_events: int) -> None:
+        self._max_events = max_events
+        self._events = 0
+        # Tenants with waiting messages, in the order of their turns.
+        self._lanes: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
+        self._held: dict[tuple[bytes, int], _Held] = {}
+        self._ready = asyncio.Event()
+
+    async def put(self, message: Message) -> None:
+        count = message.event_count
+        if self._events + count > self._max_events:
+            raise QueueFullError
+        held = _Held(message, asyncio.get_running_loop().create_future())
+        self._held[message.incarnation, message.sequence] = held
+        self._events += count
+        self._enqueue(held)
+        # A sender that gives up must not take the message with it.
+        await asyncio.shield(held.done)
+
+    def _enqueue(self, held: _Held) -> None:
+        self._lanes.setdefault(held.message.batches[0].tenant, deque()).append(held)
+        self._ready.set()
+
+    async def lease(self, max_events: int) -> Sequence[Message]:
+        await self._ready.wait()
+        leased: list[Message] = []
+        wanted = max_events
+        while self._lanes and wanted > 0:
+            tenant, lane = self._lanes.popitem(last=False)
+            # One message a turn: a tenant with a long lane waits behind everybody else's next message.
+            message = lane.popleft().message
+            leased.append(message)
+            wanted -= message.event_count
+            if lane:
+                self._lanes[tenant] = lane
+        if not self._lanes:
+            self._ready.clear()
+        return leased
+
+    async def ack(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            held = self._held.pop((message.incarnation, message.sequence), None)
+            if held is not None:
+                self._events -= message.event_count
+                if not held.done.done():
+                    held.done.set_result(None)
+
+    async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
+        for message in messages:
+            held = self._held.get((message.incarnation, message.sequence))
+            if held is not None:
+                if not held.done.done():
+                    held.done.set_exception(UnavailableError("the store did not answer"))
+                    # The exception is for the sender; one that has gone must not raise a warning.
+                    held.done.exception()
+                asyncio.get_running_loop().call_later(delay_s, self._enqueue, held)
+
+    def held(self) -> Sequence[HeldMessage]:
+        return [
+            HeldMessage(
+                held.message.incarnation,
+                held.message.sequence,
+                tuple((batch.tenant, batch.received_us, len(batch)) for batch in held.message.batches),
+            )
+            for held in self._held.values()
+        ]
+
+
+class TokenBuckets:
+    """Quotas as token buckets of one second's size; idle ones are full and therefore forgotten."""
+
+    MAX_BUCKETS = 100_000
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    async def admit(self, quotas: Sequence[Quota]) -> Verdict:
+        now = self._now_s()
+        levels: list[float] = []
+        tightest: Quota | None = None
+        share = 2.0
+        remaining = 0
+        for quota in quotas:
+            limit = quota.limit
+            tokens, stamp = self._buckets.get((quota.policy, quota.key), (float(limit), now))
+            tokens = min(float(limit), tokens + (now - stamp) * limit)
+            needed = min(quota.cost, limit)
+            if tokens < needed:
+                return Verdict(quota, (needed - tokens) / limit, quota, max(0, int(tokens)))
+            tokens -= quota.cost
+            levels.append(tokens)
+            if tokens / limit < share:
+                share, tightest, remaining = tokens / limit, quota, max(0, int(tokens))
+        for quota, tokens in zip(quotas, levels, strict=True):
+            self._buckets[quota.policy, quota.key] = (tokens, now)
+        while len(self._buckets) > self.MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+        return Verdict(None, 0.0, tightest, remaining)
+
+
+class LocalBus:
+    """News within one process, delivered in the call of `publish`."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[TenantNo, set[StoredListener]] = {}
+        self._awaited: dict[tuple[bytes, int], Callable[[Settlement], None]] = {}
+
+    def publish(self, message: Message, settlement: Settlement) -> None:
+        callback = self._awaited.pop((message.incarnation, message.sequence), None)
+        if callback is not None:
+            callback(settlement)
+        if not self._listeners:
+            return
+        for batch, outcomes in zip(message.batches, settlement.outcomes, strict=False):
+            for listener in tuple(self._listeners.get(batch.tenant, ())):
+                listener(batch, outcomes, settlement.stored_us)
+
+    def listen(self, tenant: TenantNo, listener: StoredListener) -> Callable[[], None]:
+        self._listeners.setdefault(tenant, set()).add(listener)
+
+        def end() -> None:
+            listeners = self._listeners.get(tenant)
+            if listeners is not None:
+                listeners.discard(listener)
+                if not listeners:
+                    del self._listeners[tenant]
+
+        return end
+
+    def await_outcome(self, message: Message, callback: Callable[[Settlement], None]) -> Callable[[], None]:
+        key = (message.incarnation, message.sequence)
+        self._awaited[key] = callback
+
+        def end() -> None:
+            self._awaited.pop(key, None)
+
+        return end

@@ -1,0 +1,161 @@
+"""The writer child: the only process that writes telemetry.db.
+
+A process of its own, because an SQLite cursor in a thread beside a busy event loop hands the interpreter lock over at
+every row. It answers calls in their order, merges and checkpoints between them, and ends when its parent is gone.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from ...model.events import TenantNo
+from . import books, retention
+from .append import Appender
+from .files import open_writer
+from .frames import (
+    LENGTH,
+    Request,
+    answer_frame,
+    decode_batch,
+    decode_messages,
+    decode_plain,
+    decode_request,
+    plain_settlement,
+)
+from .letters import Letters
+from .merge import IDLE_ROWS, MERGE_ROWS, STEP_ROWS, Merger
+
+CHECKPOINT_PAGES = 4_000
+IDLE_S = 1.0
+
+_DATA_ERRORS = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+    apsw.RangeError,
+    OverflowError,
+    UnicodeError,
+    ValueError,
+    TypeError,
+)
+
+
+class Child:
+    """Answers calls on one connection."""
+
+    def __init__(self, connection: apsw.Connection, series_limit: int) -> None:
+        self._connection = connection
+        self._wal_pages = 0
+        connection.set_wal_hook(self._count_pages)
+        self._appender = Appender(connection, series_limit)
+        self._letters = Letters(connection, self._appender)
+        self._merger = Merger(connection)
+        self._rows_before = self._appender.recent_rows
+        self._operations: dict[str, Callable[[msgspec.Raw], Any]] = {
+            "append": self._append,
+            "books": lambda raw: books.read(connection, *decode_plain(raw)),
+            "rejected": self._rejected,
+            "expire": self._expire,
+            "mend": lambda raw: self._on_letter(raw, self._letters.mend),
+            "replay": self._replay,
+            "discard": lambda raw: self._letters.discard(*decode_plain(raw)),
+        }
+
+    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _append(self, raw: msgspec.Raw) -> list[Any]:
+        commit, messages = decode_plain(raw)
+        return [plain_settlement(s) for s in self._appender.append(decode_messages(messages), commit)]
+
+    def _rejected(self, raw: msgspec.Raw) -> None:
+        with self._appender.transaction():
+            books.reject(self._connection, decode_plain(raw))
+
+    def _expire(self, raw: msgspec.Raw) -> int:
+        with self._appender.transaction():
+            gone, recent = retention.expire(self._connection, *decode_plain(raw))
+            self._appender.recent_rows -= recent
+            return gone
+
+    @staticmethod
+    def _on_letter(raw: msgspec.Raw, change: Callable[..., Any]) -> Any:
+        tenant, letter_id, event = decode_plain(raw)
+        return change(TenantNo(tenant), letter_id, decode_batch(event))
+
+    def _replay(self, raw: msgspec.Raw) -> Any:
+        settlement = self._on_letter(raw, self._letters.replay)
+        return settlement and plain_settlement(settlement)
+
+    def answer(self, request: Request) -> bytes:
+        """Carry out one call."""
+        try:
+            return answer_frame(request.id, None, self._operations[request.operation](request.arguments))
+        except _DATA_ERRORS as error:
+            return answer_frame(request.id, "data", f"{type(error).__name__}: {error}")
+        except apsw.Error as error:
+            return answer_frame(request.id, "unavailable", f"{type(error).__name__}: {error}")
+
+    def tidy(self, *, idle: bool) -> bool:
+        """One step of housekeeping; whether more is waiting."""
+        rows = self._appender.recent_rows
+        if not self._merger.active and (rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS)):
+            self._merger.begin()
+        # Merge faster than rows arrive, else the unsorted ones would grow without bound.
+        owed = 1.5 * (rows - self._rows_before)
+        while self._merger.active:
+            self._appender.recent_rows -= self._merger.step()
+            owed -= STEP_ROWS
+            if owed <= 0:
+                break
+        self._rows_before = self._appender.recent_rows
+        if self._wal_pages >= CHECKPOINT_PAGES:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._wal_pages = 0
+        return self._merger.active
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def serve(channel: socket.socket, child: Child) -> None:
+    """Answer calls until the other end is closed."""
+    busy = False
+    while True:
+        idle = not select.select([channel], [], [], 0 if busy else IDLE_S)[0]
+        if not idle:
+            head = channel.recv(LENGTH.size, socket.MSG_WAITALL)
+            if len(head) < LENGTH.size:
+                return
+            frame = channel.recv(LENGTH.unpack(head)[0], socket.MSG_WAITALL)
+            channel.sendall(child.answer(decode_request(frame)))
+        busy = child.tidy(idle=idle)
+
+
+def main() -> None:
+    """Arguments: the socket's file descriptor, telemetry.db, the quota of series per tenant."""
+    # Ctrl-C reaches the whole process group; the parent says when to stop, by closing the channel.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    descriptor, path, series_limit = sys.argv[1:]
+    channel = socket.socket(fileno=int(descriptor))
+    child = Child(open_writer(Path(path)), int(series_limit))
+    try:
+        serve(channel, child)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        child.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Moving rows from the order of arrival to the order of time, a few thousand at a step. Runs in the writer child.
+
+Appending straight into a table clustered by series dirties a page per series and batch; measured, that is most of the
+cost of an insert. Rows therefore arrive in `telemetry_recent` and are merged, many per page at once, when enough have
+come together (a log-structured merge in two levels; docs/adr/0007).
+"""
+
+from __future__ import annotations
+
+import apsw
+
+STEP_ROWS = 4_000
+MERGE_ROWS = 32_768
+IDLE_ROWS = 512
+
+_COLUMNS = "tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"
+
+
+class Merger:
+    """One merge at a time: plan it by series, copy step by step, then drop the copied rows. Restarts where it was."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._upto, cursor = connection.execute("SELECT upto, cursor FROM telemetry_merge").fetchone()
+        self._bounds: list[int] = []
+        if self._upto:
+            self._plan(cursor)
+
+    @property
+    def active(self) -> bool:
+        return bool(self._upto)
+
+    def begin(self) -> None:
+        """Take everything that is in `telemetry_recent` now as the merge's rows."""
+        newest = self._connection.execute("SELECT max(rowid) FROM telemetry_recent").fetchone()[0]
+        if not newest:
+            return
+        self._upto = newest
+        # The cursor starts below every series id: nothing has been copied.
+        self._connection.execute("UPDATE telemetry_merge SET upto=?, cursor=0", (newest,))
+        self._plan(0)
+
+    def _plan(self, cursor: int) -> None:
+        self._bounds, rows = [], 0
+        counted = self._connection.execute(
+            "SELECT series_id, count(*) FROM telemetry_recent WHERE rowid<=? AND series_id>? GROUP BY 1 ORDER BY 1",
+            (self._upto, cursor),
+        ).fetchall()
+        for series_id, count in counted:
+            rows += count
+            if rows >= STEP_ROWS:
+                self._bounds.append(series_id)
+                rows = 0
+        if rows:
+            self._bounds.append(counted[-1][0])
+        self._bounds.reverse()
+        self._cursor = cursor
+
+    def step(self) -> int:
+        """Copy one step, or finish; the number of rows dropped from `telemetry_recent`."""
+        connection = self._connection
+        if self._bounds:
+            bound = self._bounds[-1]
+            with connection:
+                connection.execute(
+                    f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} FROM telemetry_recent"  # noqa: S608
+                    " WHERE rowid<=? AND series_id>? AND series_id<=? ORDER BY series_id, recorded_us, event_key",
+                    (self._upto, self._cursor, bound),
+                )
+                connection.execute("UPDATE telemetry_merge SET cursor=?", (bound,))
+            self._cursor = self._bounds.pop()
+            return 0
+        with connection:
+            before = connection.total_changes()
+            connection.execute("DELETE FROM telemetry_recent WHERE rowid<=?", (self._upto,))
+            dropped = connection.total_changes() - before
+            connection.execute("UPDATE telemetry_merge SET upto=0, cursor=0")
+        self._upto = 0
+        return dropped

@@ -1,0 +1,257 @@
+"""Admitting requests: quotas, devices, the queue, the receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+import structlog
+
+from ...model.errors import Code, QueueFullError, SliceError, UnavailableError
+from ...model.events import EventBatch, RejectCode, Settlement, TenantNo
+from ...model.tenancy import DeviceKey, GatewayKey, KeyPrincipal, Limits, Tenant
+from ...model.times import SECOND_US
+from ...observe import ACCEPTED_EVENTS, REJECTED_EVENTS, UNKNOWN_FIELDS
+from ...ports.edge import Bus, Clock, Limiter, Quota, Verdict
+from ...ports.events import EventQueue
+from ...ports.registry import Devices
+from .capacity import Capacity
+from .decode import Decoded, Rejected
+from .totals import Totals
+from .validate import DELETED, FOREIGN, check_device_id, validate
+
+log = structlog.get_logger()
+
+DEVICES_KEPT_US = 4 * SECOND_US
+
+
+class QuotaExceededError(SliceError):
+    """A quota refuses; `verdict` has what the RateLimit fields tell."""
+
+    def __init__(self, broken: Quota, verdict: Verdict) -> None:
+        super().__init__(
+            Code.QUOTA_EXCEEDED,
+            f"the quota {broken.policy!r} of {broken.limit} a second is used up",
+            retry_after_s=verdict.retry_after_s,
+            policy=broken.policy,
+        )
+        self.broken = broken
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """Quotas are per second, 0 = none; a tenant's own limits come first.
+
+    Attributes:
+        inflight_bytes: bytes of requests worked on at once.
+        max_dead_letters: open dead letters of a tenant above which its ingest is refused.
+        put_timeout_s: how long a sender waits for durability before it is told that the outcome is unknown.
+    """
+
+    key_per_second: int = 100
+    tenant_per_second: int = 1_000
+    global_per_second: int = 10_000
+    key_events_per_second: int = 2_000
+    tenant_events_per_second: int = 20_000
+    global_events_per_second: int = 200_000
+    inflight_bytes: int = 64 << 20
+    max_dead_letters: int = 100_000
+    put_timeout_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What the sender is told.
+
+    Attributes:
+        accepted: events that are durable.
+        batch: the accepted events; `places` are their positions in the request.
+        settlement: what the writer decided, if that is known already.
+    """
+
+    accepted: int
+    rejected: list[Rejected]
+    batch: EventBatch
+    places: list[int]
+    settlement: Settlement | None = None
+
+
+@dataclass(slots=True)
+class _KnownDevices:
+    until_us: int
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+class Gate:
+    """One per API process."""
+
+    def __init__(
+        self,
+        queue: EventQueue,
+        devices: Devices,
+        limiter: Limiter,
+        bus: Bus,
+        clock: Clock,
+        settings: GateSettings,
+    ) -> None:
+        self._queue = queue
+        self._devices = devices
+        self._limiter = limiter
+        self._bus = bus
+        self._clock = clock
+        self._settings = settings
+        self._known: dict[TenantNo, _KnownDevices] = {}
+        self.totals = Totals()
+        self.capacity = Capacity(settings.inflight_bytes)
+        self.dead_letters: Counter[TenantNo] = Counter()
+        """Open dead letters by tenant, kept up to date by the composition root."""
+        self.closed: str | None = None
+        """Why ingest is refused at the moment, None while it is open."""
+
+    async def admit_request(self, principal: KeyPrincipal) -> Verdict:
+        """Take one request from the quotas. Raises SliceError QUOTA_EXCEEDED or CAPACITY."""
+        tenant = principal.tenant
+        if self.closed is not None:
+            self._refuse(tenant, RejectCode.CAPACITY)
+            raise SliceError(Code.CAPACITY, self.closed, retry_after_s=30)
+        if self.dead_letters[tenant.no] >= self._settings.max_dead_letters:
+            self._refuse(tenant, RejectCode.QUOTA)
+            raise SliceError(
+                Code.QUOTA_EXCEEDED,
+                f"{self.dead_letters[tenant.no]} dead letters are open: replay or discard some",
+                retry_after_s=60,
+                policy="dead-letters",
+            )
+        limits, settings = tenant.limits, self._settings
+        return await self._take(
+            tenant,
+            (
+                ("key", principal.key_id, _first(limits.key_per_second, settings.key_per_second)),
+                ("tenant", tenant.id, _first(limits.tenant_per_second, settings.tenant_per_second)),
+                ("global", "", settings.global_per_second),
+            ),
+            1,
+        )
+
+    async def admit_events(self, principal: KeyPrincipal, count: int) -> Verdict:
+        """Take `count` events from the quotas. Raises SliceError QUOTA_EXCEEDED."""
+        tenant, limits, settings = principal.tenant, principal.tenant.limits, self._settings
+        return await self._take(
+            tenant,
+            (
+                ("key-events", principal.key_id, _events(limits, settings, "key")),
+                ("tenant-events", tenant.id, _events(limits, settings, "tenant")),
+                ("global-events", "", settings.global_events_per_second),
+            ),
+            count,
+        )
+
+    async def _take(self, tenant: Tenant, policies: tuple[tuple[str, str, int], ...], cost: int) -> Verdict:
+        quotas = [Quota(policy, key, limit, cost) for policy, key, limit in policies if limit]
+        verdict = await self._limiter.admit(quotas)
+        broken = verdict.broken
+        if broken is not None:
+            self._refuse(tenant, RejectCode.QUOTA, cost)
+            raise QuotaExceededError(broken, verdict)
+        return verdict
+
+    def _refuse(self, tenant: Tenant, code: RejectCode, count: int = 1) -> None:
+        self.totals.reject(tenant.no, self._clock.now_us(), code, count)
+        REJECTED_EVENTS.labels(code.value).inc(count)
+
+    def count_refused(self, tenant: Tenant, code: RejectCode) -> None:
+        """Count a request that was refused whole before its events were read."""
+        self._refuse(tenant, code)
+
+    async def accept(
+        self, principal: KeyPrincipal, decoded: Decoded, received_us: int, *, wants_outcome: bool = False
+    ) -> Receipt:
+        """Make the valid events durable.
+
+        Raises:
+            SliceError: CAPACITY if the queue is full, UNAVAILABLE if the outcome is unknown.
+        """
+        tenant = principal.tenant
+        numbers = await self._numbers(principal, decoded, received_us)
+        batch, places = validate(tenant.no, tenant.id, decoded, numbers, received_us)
+        for code, count in Counter(rejected.code for rejected in decoded.rejected).items():
+            self.totals.reject(tenant.no, received_us, code, count)
+            REJECTED_EVENTS.labels(code.value).inc(count)
+        if decoded.unknown_fields:
+            UNKNOWN_FIELDS.inc(decoded.unknown_fields)
+        receipt = Receipt(len(places), sorted(decoded.rejected, key=lambda r: r.index), batch, places)
+        if places:
+            await self._put(tenant, receipt, wants_outcome=wants_outcome)
+            ACCEPTED_EVENTS.inc(len(places))
+        return receipt
+
+    async def _put(self, tenant: Tenant, receipt: Receipt, *, wants_outcome: bool) -> None:
+        message = self.totals.message(receipt.batch, wants_outcome=wants_outcome)
+
+        def learn(settlement: Settlement) -> None:
+            receipt.settlement = settlement
+
+        forget = self._bus.await_outcome(message, learn) if wants_outcome else None
+        try:
+            async with asyncio.timeout(self._settings.put_timeout_s):
+                await self._queue.put(message)
+        except QueueFullError:
+            # Raised before the queue's first await: the number just given is still the newest.
+            self.totals.take_back(message)
+            self._refuse(tenant, RejectCode.CAPACITY, len(receipt.batch))
+            raise SliceError(Code.CAPACITY, "the queue is full", retry_after_s=1) from None
+        except (UnavailableError, TimeoutError):
+            raise SliceError(
+                Code.UNAVAILABLE, "whether the events were kept is unknown: repeat with the same ids", retry_after_s=1
+            ) from None
+        finally:
+            if forget:
+                forget()
+
+    async def _numbers(self, principal: KeyPrincipal, decoded: Decoded, now_us: int) -> dict[str, int]:
+        """Device id → number for the devices in the request, as `validate` wants it."""
+        if isinstance(principal, DeviceKey):
+            sent = {event.device_id for event in decoded.events}
+            numbers = dict.fromkeys(sent, FOREIGN)
+            known = await self._resolve(principal.tenant, {principal.device_id} & sent, now_us, register=False)
+            return numbers | {name: known[name] for name in known.keys() & sent if name == principal.device_id}
+        register = principal.tenant.auto_register and isinstance(principal, GatewayKey)
+        wanted = {event.device_id for event in decoded.events}
+        return await self._resolve(principal.tenant, wanted, now_us, register=register)
+
+    async def _resolve(self, tenant: Tenant, wanted: set[str], now_us: int, *, register: bool) -> dict[str, int]:
+        known = self._known.get(tenant.no)
+        if known is None or known.until_us < now_us:
+            known = self._known[tenant.no] = _KnownDevices(now_us + DEVICES_KEPT_US)
+        missing = wanted - known.numbers.keys()
+        if missing:
+            asked = [device_id for device_id in missing if check_device_id(device_id) is None]
+            found = await self._devices.resolve(tenant.no, asked)
+            unknown = [device_id for device_id in asked if device_id not in found]
+            if unknown and register:
+                found |= await self._devices.register(tenant.no, unknown)
+            for device_id, device in found.items():
+                known.numbers[device_id] = device.no if device.deleted_us is None else DELETED
+        return known.numbers
+
+    def forget_devices(self, tenant: TenantNo) -> None:
+        """Look the tenant's devices up again: one was created or deleted."""
+        self._known.pop(tenant, None)
+
+
+def _first(own: int | None, common: int) -> int:
+    return common if own is None else own
+
+
+def _events(limits: Limits, settings: GateSettings, whose: str) -> int:
+    """A quota of events: the tenant's own, else 20 × its own requests, else the installation's."""
+    own = limits.key_events_per_second if whose == "key" else limits.tenant_events_per_second
+    requests = limits.key_per_second if whose == "key" else limits.tenant_per_second
+    common = settings.key_events_per_second if whose == "key" else settings.tenant_events_per_second
+    if own is not None:
+        return own
+    return common if requests is None else 20 * requests
+
+

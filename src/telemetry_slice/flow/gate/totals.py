@@ -1,0 +1,66 @@
+"""The gate's side of the books: running totals that ride in every message, and counts of what was refused."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+from ...model.events import EventBatch, Message, TenantNo
+from ...model.times import MINUTE_US
+
+
+class Totals:
+    """Numbers messages without gaps and keeps what was accepted, per tenant, since this gate started."""
+
+    def __init__(self) -> None:
+        self.incarnation = os.urandom(16)
+        self._sequence = 0
+        self._accepted: Counter[TenantNo] = Counter()
+        self._minute: dict[TenantNo, tuple[int, int]] = {}
+        self._rejected: Counter[tuple[TenantNo, int, str]] = Counter()
+
+    def message(self, batch: EventBatch, *, wants_outcome: bool) -> Message:
+        """The next message, carrying the running totals with `batch` included."""
+        self._sequence += 1
+        self._count(batch, len(batch))
+        return Message(self.incarnation, self._sequence, (batch,), wants_outcome)
+
+    def take_back(self, message: Message) -> None:
+        """Undo `message`, the newest one, which the queue has refused."""
+        self._sequence -= 1
+        for batch in message.batches:
+            self._count(batch, -len(batch))
+
+    def _count(self, batch: EventBatch, events: int) -> None:
+        minute = batch.received_us - batch.received_us % MINUTE_US
+        self._accepted[batch.tenant] += events
+        known, count = self._minute.get(batch.tenant, (minute, 0))
+        # Times of receipt are drawn before the body is decoded, so that a minute may come back once it was left.
+        count = count + events if known == minute else events
+        self._minute[batch.tenant] = (minute, count)
+        batch.total = self._accepted[batch.tenant]
+        batch.minute_total = count
+
+    def accepted(self, tenant: TenantNo) -> int:
+        """Events accepted for a tenant since this gate started, those in the queue included."""
+        return self._accepted[tenant]
+
+    def reject(self, tenant: TenantNo, received_us: int, code: str, count: int = 1) -> None:
+        self._rejected[tenant, received_us - received_us % MINUTE_US, code] += count
+
+    def rejected(self, tenant: TenantNo, from_us: int | None, to_us: int | None) -> Counter[str]:
+        """Rejected events that have not been handed to the store yet."""
+        counts: Counter[str] = Counter()
+        for (owner, minute_us, code), count in self._rejected.items():
+            if owner == tenant and (from_us or 0) <= minute_us and (to_us is None or minute_us < to_us):
+                counts[code] += count
+        return counts
+
+    def take_rejected(self) -> list[tuple[TenantNo, int, str, int]]:
+        """Everything rejected since the last call; give it back with `restore_rejected` if it could not be kept."""
+        taken, self._rejected = self._rejected, Counter()
+        return [(*key, count) for key, count in taken.items()]
+
+    def restore_rejected(self, counts: list[tuple[TenantNo, int, str, int]]) -> None:
+        for tenant, minute_us, code, count in counts:
+            self._rejected[tenant, minute_us, code] += count

@@ -1,0 +1,374 @@
+"""The ingest routes: raw ASGI in front of the framework, because this is the road that every event takes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import zlib
+from typing import Any
+
+import msgspec
+import structlog
+import zstandard
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..flow.access import PREFIX, UNAUTHENTICATED_DETAIL, Access
+from ..flow.gate.admit import Gate, QuotaExceededError, Receipt
+from ..flow.gate.decode import Rejected, WireV1, WireV2, decode
+from ..model.errors import Code, FieldError, SliceError, UnavailableError
+from ..model.events import Outcome, RejectCode
+from ..model.tenancy import KeyPrincipal, Scope as KeyScope, ServiceKey
+from ..observe import INGEST_REQUESTS, INGEST_SECONDS
+from ..ports.edge import Clock, Verdict
+from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
+
+log = structlog.get_logger()
+
+VERSIONS = {"/api/v1/telemetry": 1, "/api/v2/telemetry": 2}
+MAX_WAIT_S = 30.0
+BODY_DEADLINE_S = 10.0
+_WAIT = re.compile(rb"(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])")
+_OUTCOMES = {int(outcome): outcome.name.lower() for outcome in Outcome}
+_PERMISSION = frozenset((RejectCode.FOREIGN_DEVICE, RejectCode.FOREIGN_TENANT))
+_JSON = frozenset((b"", b"application/json", b"text/json"))
+_NDJSON = frozenset((b"application/x-ndjson", b"application/ndjson", b"application/jsonl"))
+_REJECT_OF = {
+    Code.MALFORMED: RejectCode.MALFORMED,
+    Code.INVALID: RejectCode.INVALID,
+    Code.TOO_LARGE: RejectCode.TOO_LARGE,
+    Code.TOO_SLOW: RejectCode.MALFORMED,
+    Code.UNSUPPORTED_MEDIA_TYPE: RejectCode.MALFORMED,
+}
+_encode = msgspec.json.Encoder().encode
+_statuses = {status: INGEST_REQUESTS.labels(str(status)) for status in (200, 202, 401, 403, 422, 429, 503)}
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class IngestLimits(msgspec.Struct, frozen=True):
+    """How large a request may be: bytes on the wire, bytes decoded, events."""
+
+    wire_bytes: int = 1 << 20
+    decoded_bytes: int = 8 << 20
+    events: int = 1_000
+
+
+class _Disconnected(Exception):
+    """The sender has gone before its body was whole."""
+
+
+class Ingest:
+    """Answers the ingest routes and passes everything else on."""
+
+    def __init__(self, app: ASGIApp, access: Access, gate: Gate, clock: Clock, limits: IngestLimits) -> None:
+        self._app = app
+        self._access = access
+        self._gate = gate
+        self._clock = clock
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        version = VERSIONS.get(scope["path"]) if scope["type"] == "http" else None
+        if version is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            status, body, headers = await self._answer(scope, receive, version)
+        except _Disconnected:
+            return
+        except SliceError as error:
+            status, body, headers = _refusal(error)
+        except UnavailableError:
+            status, body, headers = _refusal(unavailable())
+        except Exception:
+            log.exception("ingest_failed")
+            status = 500
+            body = b'{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something went wrong."}'
+            headers = [(b"content-type", MEDIA_TYPE.encode())]
+        counter = _statuses.get(status)
+        (counter or INGEST_REQUESTS.labels(str(status))).inc()
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive, version: int) -> tuple[int, bytes, Headers]:
+        if scope["method"] != "POST":
+            problem = {"type": "about:blank", "title": "Method Not Allowed", "status": 405, "detail": "Use POST."}
+            return 405, _encode(problem), [(b"content-type", MEDIA_TYPE.encode()), (b"allow", b"POST")]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        principal = await self._principal(scope, headers)
+        verdict = await self._gate.admit_request(principal)
+        # Before the body is read and decoded: what a slow sender or a large body costs is not the device's lateness.
+        received_us = self._clock.now_us()
+        began = asyncio.get_running_loop().time()
+        length = _content_length(headers, self._limits.wire_bytes)
+        with self._gate.capacity.hold(principal.tenant.no, 4 * length):
+            try:
+                ndjson = _is_ndjson(headers.get(b"content-type", b""))
+                body = await _read(receive, self._limits.wire_bytes)
+                body = _decompressed(body, headers.get(b"content-encoding", b""), self._limits.decoded_bytes)
+                decoded = decode(body, version, ndjson=ndjson, max_events=self._limits.events)
+            except SliceError as error:
+                self._gate.count_refused(principal.tenant, _REJECT_OF[error.code])
+                raise
+            if decoded.events:
+                events_verdict = await self._gate.admit_events(principal, len(decoded.events))
+                verdict = _tighter(verdict, events_verdict)
+            wait_s = _wait_s(headers)
+            receipt = await self._gate.accept(principal, decoded, received_us, wants_outcome=wait_s is not None)
+        INGEST_SECONDS.observe(asyncio.get_running_loop().time() - began)
+        answer = [(b"content-type", b"application/json"), *_rate_limit(verdict)]
+        if not receipt.accepted:
+            return _none_accepted(receipt, decoded.prefix, single=decoded.single)
+        if wait_s is not None and receipt.settlement is not None:
+            answer.append((b"preference-applied", b"wait=%d" % wait_s))
+            return 200, _encode(_results(receipt)), answer
+        if not receipt.rejected:
+            return 202, b'{"accepted":%d,"rejected":[]}' % receipt.accepted, answer
+        return 202, _encode({"accepted": receipt.accepted, "rejected": _rejections(receipt)}), answer
+
+    async def _principal(self, scope: Scope, headers: dict[bytes, bytes]) -> KeyPrincipal:
+        token = headers.get(b"authorization", b"").decode("latin-1")
+        token = token[7:].strip() if token[:7].lower() == "bearer " else "" if token else _api_key(headers)
+        address = scope["client"][0] if scope.get("client") else None
+        principal = self._access.cached_key(token, address)
+        if principal is None:
+            if token and not token.startswith(PREFIX):
+                # A signed-in person is known, and may not send: 403, not 401.
+                await self._access.bearer(token, address)
+                raise SliceError(Code.FORBIDDEN, "Telemetry is sent with a device, gateway or service key.")
+            if not token:
+                raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
+            principal = await self._access.key(token, address)
+        if isinstance(principal, ServiceKey) and KeyScope.INGEST not in principal.scopes:
+            raise SliceError(Code.FORBIDDEN, "The key lacks the scope ingest.")
+        return principal
+
+
+def _api_key(headers: dict[bytes, bytes]) -> str:
+    return headers.get(b"x-api-key", b"").decode("latin-1").strip()
+
+
+def _content_length(headers: dict[bytes, bytes], most: int) -> int:
+    """What the sender announces; a body of unknown length is reckoned at a quarter of the most."""
+    announced = headers.get(b"content-length")
+    if announced is None:
+        return most // 4
+    if not announced.isdigit():
+        raise SliceError(Code.MALFORMED, "Content-Length is not a number")
+    length = int(announced)
+    if length > most:
+        raise SliceError(Code.TOO_LARGE, f"{length} bytes on the wire; at most {most} are taken")
+    return length
+
+
+async def _read(receive: Receive, most: int) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Disconnected
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body"):
+                if len(body) > most:
+                    raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
+                return body
+            chunks, size = [body], len(body)
+            while message.get("more_body"):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Disconnected
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > most:
+                    raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
+            return b"".join(chunks)
+    except TimeoutError:
+        raise SliceError(Code.TOO_SLOW, f"the body did not arrive within {BODY_DEADLINE_S:.0f} s") from None
+
+
+def _is_ndjson(content_type: bytes) -> bool:
+    media_type, _, parameters = content_type.partition(b";")
+    media_type = media_type.strip().lower()
+    if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
+        raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, "the charset must be utf-8")
+    if media_type in _NDJSON:
+        return True
+    if media_type in _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
+        return False
+    shown = media_type.decode("latin-1", "replace")[:100]
+    detail = f"Content-Type {shown!r} is not taken: use application/json or application/x-ndjson"
+    raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, detail, fields=(FieldError("Content-Type", detail),))
+
+
+def _decompressed(body: bytes, encoding: bytes, most: int) -> bytes:
+    """One layer of gzip or zstd, never more than `most` bytes of output."""
+    encoding = encoding.strip().lower()
+    if encoding in (b"", b"identity"):
+        return body
+    try:
+        if encoding in (b"gzip", b"x-gzip"):
+            inflater = zlib.decompressobj(31)
+            plain = inflater.decompress(body, most + 1)
+            whole = inflater.eof and not inflater.unused_data
+        elif encoding == b"zstd":
+            unzstd = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj(read_across_frames=False)
+            plain, whole = _unzstd(unzstd, body, most)
+        else:
+            shown = encoding.decode("latin-1", "replace")[:100]
+            detail = f"Content-Encoding {shown!r} is not taken: use one of gzip, zstd"
+            raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, detail, fields=(FieldError("Content-Encoding", detail),))
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise SliceError(Code.MALFORMED, f"the body is not {encoding.decode()}: {error}") from None
+    if len(plain) > most:
+        raise SliceError(Code.TOO_LARGE, f"more than {most} bytes when decompressed")
+    if not whole:
+        raise SliceError(Code.MALFORMED, f"the body is not one whole {encoding.decode()} stream")
+    return plain
+
+
+_ZSTD_STEP = 16 << 10
+
+
+def _unzstd(unzstd: Any, body: bytes, most: int) -> tuple[bytes, bool]:
+    """Fed in small steps, because the library bounds no output itself."""
+    parts, size = [], 0
+    for start in range(0, len(body), _ZSTD_STEP):
+        if unzstd.eof:
+            return b"", False
+        part = unzstd.decompress(body[start : start + _ZSTD_STEP])
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            break
+    return b"".join(parts), bool(unzstd.eof) and not unzstd.unused_data
+
+
+def _wait_s(headers: dict[bytes, bytes]) -> float | None:
+    prefer = headers.get(b"prefer")
+    found = _WAIT.search(prefer) if prefer else None
+    return min(MAX_WAIT_S, float(found[1])) if found else None
+
+
+def _tighter(one: Verdict, other: Verdict) -> Verdict:
+    if one.tightest is None or other.tightest is None:
+        return one if other.tightest is None else other
+    return one if one.remaining / one.tightest.limit <= other.remaining / other.tightest.limit else other
+
+
+def _rate_limit(verdict: Verdict) -> Headers:
+    """RateLimit fields of draft-ietf-httpapi-ratelimit-headers-10: the policy nearest to its end."""
+    quota = verdict.tightest
+    if quota is None:
+        return []
+    seconds = max(1, math.ceil(verdict.retry_after_s))
+    return [
+        (b"ratelimit", f'"{quota.policy}";r={verdict.remaining};t={seconds}'.encode()),
+        (b"ratelimit-policy", f'"{quota.policy}";q={quota.limit};w=1'.encode()),
+    ]
+
+
+def _refusal(error: SliceError) -> tuple[int, bytes, Headers]:
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(error).items()]
+    if isinstance(error, QuotaExceededError):
+        headers += _rate_limit(Verdict(error.broken, error.retry_after_s or 1, error.broken, 0))
+    return STATUS[error.code], _encode(problem_document(error)), headers
+
+
+def _rejection(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "index": rejected.index,
+        "eventId": rejected.event_id,
+        "code": rejected.code,
+        "detail": rejected.detail,
+    }
+
+
+def _rejections(receipt: Receipt) -> list[dict[str, Any]]:
+    return [_rejection(rejected) for rejected in receipt.rejected]
+
+
+def _none_accepted(receipt: Receipt, prefix: str, *, single: bool) -> tuple[int, bytes, Headers]:
+    """422, or 403 where the key alone stood in the way of every event."""
+    forbidden = bool(receipt.rejected) and all(rejected.code in _PERMISSION for rejected in receipt.rejected)
+    code = Code.FORBIDDEN if forbidden else Code.INVALID
+    fields = tuple(
+        FieldError((prefix if single else f"{prefix}/{rejected.index}") + rejected.pointer, rejected.detail)
+        for rejected in receipt.rejected[:100]
+    )
+    detail = "No event in the request could be accepted." if receipt.rejected else "The request holds no event."
+    document = problem_document(SliceError(code, detail, fields=fields))
+    document |= {"accepted": 0, "rejected": _rejections(receipt)}
+    return STATUS[code], _encode(document), [(b"content-type", MEDIA_TYPE.encode())]
+
+
+def _results(receipt: Receipt) -> dict[str, Any]:
+    """What the writer decided, event by event."""
+    settlement = receipt.settlement
+    if settlement is None or not settlement.outcomes:
+        raise SliceError(Code.UNAVAILABLE, "what became of the events is unknown: repeat with the same ids", retry_after_s=1)
+    results = []
+    for position, (place, outcome) in enumerate(zip(receipt.places, settlement.outcomes[0], strict=True)):
+        result = {"index": place, "eventId": receipt.batch.event_id(position), "outcome": _OUTCOMES[outcome]}
+        reason = settlement.reasons.get((0, position))
+        results.append(result if reason is None else result | {"reason": reason})
+    return {"results": results, "rejected": _rejections(receipt)}
+
+
+def openapi() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The paths and schemas that this module adds to the OpenAPI document."""
+    _, schemas = msgspec.json.schema_components((WireV1, WireV2), ref_template="#/components/schemas/{name}")
+    return {path: {"post": _operation(version)} for path, version in VERSIONS.items()}, schemas
+
+
+def _operation(version: int) -> dict[str, Any]:
+    event = {"$ref": f"#/components/schemas/WireV{version}"}
+    events = {"type": "array", "items": event, "maxItems": 1000}
+    envelope = {"type": "object", "properties": {"events": events}, "required": ["events"]}
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    rejected = {"type": "array", "items": {"type": "object"}}
+    accepted = {"type": "object", "properties": {"accepted": {"type": "integer"}, "rejected": rejected}}
+    results = {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}, "rejected": rejected}}
+    refusals = {
+        400: "Malformed",
+        401: "No valid key",
+        403: "The key may not send this",
+        408: "The body came too slowly",
+        413: "Too large",
+        415: "Media type or encoding not taken",
+        422: "No event acceptable",
+        429: "A quota, named in the answer",
+        503: "Our capacity, or an unknown outcome",
+    }
+    return {
+        "operationId": f"sendTelemetryV{version}",
+        "tags": ["ingest"],
+        "summary": "Send one event, a list of events, {\"events\": […]} or NDJSON",
+        "description": "Answered when the accepted events are durable. Repeating with the same ids is always safe.",
+        "security": [{"bearer": []}, {"apiKey": []}],
+        "parameters": [
+            {
+                "name": "Prefer",
+                "in": "header",
+                "required": False,
+                "description": "wait=N: answer with the outcome of each event, at most N (30) seconds later",
+                "schema": {"type": "string"},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"anyOf": [event, events, envelope]}},
+                "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "200": {"description": "Decided (with Prefer: wait)", "content": {"application/json": {"schema": results}}},
+            "202": {"description": "Durable", "content": {"application/json": {"schema": accepted}}},
+            **{str(status): {"description": text, "content": problem} for status, text in refusals.items()},
+        },
+    }
+
+

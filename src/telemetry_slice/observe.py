@@ -1,0 +1,34 @@
+"""Every metric's name. Log events are named where they happen; fields are tenant_no, device_no, events, error, retry_s."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ACCEPTED_EVENTS = Counter("tslice_ingest_accepted_events_total", "Events acknowledged by the gate")
+REJECTED_EVENTS = Counter("tslice_ingest_rejected_events_total", "Events or requests refused by the gate", ["code"])
+INGEST_REQUESTS = Counter("tslice_ingest_requests_total", "Ingest requests by answer", ["status"])
+INGEST_SECONDS = Histogram(
+    "tslice_ingest_seconds",
+    "Time from a whole body to the answer",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+UNKNOWN_FIELDS = Counter("tslice_ingest_unknown_fields_total", "Unknown fields that were ignored")
+INFLIGHT_BYTES = Gauge("tslice_ingest_inflight_bytes", "Decoded bytes of requests being worked on")
+
+APPEND_SECONDS = Histogram(
+    "tslice_append_seconds",
+    "Time of one storing transaction as the writer sees it",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+APPEND_EVENTS = Counter("tslice_append_events_total", "Events settled by the store")
+_SETTLED = Counter("tslice_settled_events_total", "Settled events by outcome", ["outcome"])
+SETTLED = tuple(_SETTLED.labels(outcome) for outcome in ("stored", "duplicate", "dead"))
+"""By the value of `Outcome`."""
+WRITER_PAUSED = Gauge("tslice_writer_paused", "1 while the writer buries nothing because the store itself is suspect")
+
+LIVE_SOCKETS = Gauge("tslice_live_sockets", "Open live connections")
+LIVE_DROPPED = Counter("tslice_live_dropped_total", "Live connections closed because their reader was too slow")
+
+DISK_FREE_BYTES = Gauge("tslice_disk_free_bytes", "Free bytes of the data folder's disk")
+INGEST_CLOSED = Gauge("tslice_ingest_closed", "1 while ingest is refused because the disk is nearly full")
+EXPIRED_EVENTS = Counter("tslice_retention_deleted_events_total", "Readings deleted by retention")
