@@ -13,7 +13,7 @@ import "@mantine/core/styles/ModalBase.css";
 import "@mantine/core/styles/Input.css";
 import "@mantine/core/styles/ActionIcon.css";
 import "@mantine/core/styles/Alert.css";
-import "@mantine/core/styles/Badge.css";
+import "@mantine/core/styles/FloatingIndicator.css";
 import "@mantine/core/styles/Button.css";
 import "@mantine/core/styles/Modal.css";
 import "@mantine/core/styles/PasswordInput.css";

@@ -8,6 +8,7 @@ const paths = {
   check: "M4 12.5l5.5 5.5L20 7",
   plus: "M12 5v14M5 12h14",
   back: "M15 5l-7 7l7 7",
+  down: "M6 9l6 6l6-6",
   pause: "M9 5v14M15 5v14",
   play: "M7 5l12 7l-12 7z",
   warning: "M12 4L2.5 20h19zM12 10v4.5M12 17.4v.1",

@@ -1,4 +1,5 @@
 import { NativeSelect } from "@mantine/core";
+import { Icon } from "./Icon";
 
 /** The platform's own select: keyboard and phone know it. */
 export function Select<Value extends string>(props: {
@@ -15,6 +16,7 @@ export function Select<Value extends string>(props: {
       aria-label={props.hideLabel ? props.label : undefined}
       value={props.value}
       data={props.options}
+      rightSection={<Icon name="down" size={14} />}
       onChange={(event) => props.onChange(event.currentTarget.value as Value)}
       className={props.className}
     />

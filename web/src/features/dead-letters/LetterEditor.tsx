@@ -34,6 +34,7 @@ export function LetterEditor({ letter, mayChange, onDone }: LetterEditorProps) {
     if (!parsed.ok) return false;
     try {
       await mend.mutateAsync({ id: letter.id, body: parsed.body });
+      setText(JSON.stringify(parsed.body, null, 2));
       setNote("Saved. Replay the event to store it.");
       return true;
     } catch {
@@ -43,12 +44,22 @@ export function LetterEditor({ letter, mayChange, onDone }: LetterEditorProps) {
   const run = async () => {
     setNote("");
     if (changed && !(await save())) return;
-    replay.mutate(letter.id, {
-      onSuccess: (outcome) => {
-        if (outcome.outcome === "dead") setNote(outcomeText(outcome));
-        else onDone(outcomeText(outcome));
-      },
-    });
+    // The letter may be gone from the list, and this editor with it, before the answer is handled: so no mutation callbacks.
+    try {
+      const outcome = await replay.mutateAsync(letter.id);
+      if (outcome.outcome === "dead") setNote(outcomeText(outcome));
+      else onDone(outcomeText(outcome));
+    } catch {
+      // The mutation's own error is shown.
+    }
+  };
+  const throwAway = async () => {
+    try {
+      await discard.mutateAsync(letter.id);
+      onDone("Discarded. The event stays in the books as dead.");
+    } catch {
+      // The mutation's own error is shown.
+    }
   };
 
   return (
@@ -93,16 +104,7 @@ export function LetterEditor({ letter, mayChange, onDone }: LetterEditorProps) {
             Save
           </Button>
           {discarding ? (
-            <Button
-              size="xs"
-              color="red"
-              onClick={() =>
-                discard.mutate(letter.id, {
-                  onSuccess: () => onDone("Discarded. The event stays in the books as dead."),
-                })
-              }
-              loading={discard.isPending}
-            >
+            <Button size="xs" color="red" onClick={() => void throwAway()} loading={discard.isPending}>
               Discard for good
             </Button>
           ) : (

@@ -1,0 +1,202 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { RecordedServer, reading } from "./recorded";
+
+let server: RecordedServer;
+let origin: string;
+let complaints: string[];
+
+test.beforeEach(async ({ page }) => {
+  server = new RecordedServer();
+  origin = await server.start();
+  complaints = [];
+  page.on("console", (message) => {
+    const text = message.text();
+    if (/Content Security Policy|violates|Refused to/i.test(text)) complaints.push(text);
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+});
+
+test.afterEach(async () => {
+  await server.stop();
+  expect(complaints).toEqual([]);
+});
+
+async function signIn(page: Page, path = "/") {
+  await page.goto(origin + path);
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByLabel("Password", { exact: true }).fill("correct horse");
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Serious and critical findings of axe, and content wider than the window. */
+async function inspect(page: Page) {
+  const result = await new AxeBuilder({ page }).analyze();
+  const grave = result.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual([]);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+}
+
+const places: { name: string; path: string; ready: (page: Page) => Promise<void> }[] = [
+  {
+    name: "devices",
+    path: "/devices",
+    ready: (page) => expect(page.getByRole("link", { name: "Boiler #3" })).toBeVisible(),
+  },
+  {
+    name: "device",
+    path: "/devices/dev-001",
+    ready: async (page) => {
+      await expect(page.getByTestId("chart").locator("canvas")).toBeVisible();
+      await expect(page.getByTestId("event-row").first()).toBeVisible();
+      await expect(page.getByTestId("live-state")).toHaveText("Live");
+    },
+  },
+  { name: "books", path: "/books", ready: (page) => expect(page.getByTestId("books-stored")).toBeVisible() },
+  {
+    name: "dead-letters",
+    path: "/dead-letters",
+    ready: async (page) => {
+      await page.getByRole("button", { name: /clock/ }).first().click();
+      await expect(page.getByLabel("Event", { exact: true })).toBeVisible();
+    },
+  },
+];
+
+for (const scheme of ["light", "dark"] as const) {
+  for (const width of [1280, 360]) {
+    test(`every page is accessible and fits, ${scheme}, ${width} px`, async ({ page }, info) => {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height: 800 });
+      const shoot = async (name: string) => {
+        await inspect(page);
+        if (process.env.SCREENSHOTS) {
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}-${scheme}-${width}.png`, fullPage: true });
+        } else await info.attach(name, { body: await page.screenshot(), contentType: "image/png" });
+      };
+      await page.goto(`${origin}/setup?token=abc`);
+      await expect(page.getByLabel("Organisation", { exact: true })).toBeVisible();
+      await shoot("setup");
+      await page.goto(`${origin}/sign-in`);
+      await expect(page.getByLabel("Email")).toBeVisible();
+      await shoot("sign-in");
+      await signIn(page);
+      for (const place of places) {
+        await page.goto(origin + place.path);
+        await place.ready(page);
+        await shoot(place.name);
+      }
+      server.balanced = false;
+      await page.goto(`${origin}/books`);
+      await expect(page.getByTestId("books-balanced")).toHaveAttribute("data-balanced", "false");
+      await shoot("books-unbalanced");
+      await page.goto(`${origin}/devices`);
+      await page.getByRole("button", { name: "Add device" }).click();
+      await expect(page.getByRole("dialog")).toBeVisible();
+      await shoot("add-device");
+      await page.getByLabel("Device id").fill("dev-900");
+      await page.getByRole("dialog").getByRole("button", { name: "Add device" }).click();
+      await expect(page.getByTestId("device-key")).toContainText("tsk_");
+      await shoot("first-key");
+    });
+  }
+}
+
+test("a wrong password is told and the right one leads to where one was going", async ({ page }) => {
+  await page.goto(`${origin}/devices/dev-001?range=1h`);
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByLabel("Password", { exact: true }).fill("wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toContainText("not right");
+  await page.getByLabel("Password", { exact: true }).fill("correct horse");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("heading", { name: "Boiler #3" })).toBeVisible();
+  expect(page.url()).toContain("range=1h");
+});
+
+test("an address of another site is not followed after signing in", async ({ page }) => {
+  await signIn(page, "/sign-in?next=//evil.example/");
+  await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
+  expect(page.url().startsWith(origin)).toBe(true);
+});
+
+test("a session that ends meanwhile loses nothing that was typed", async ({ page }) => {
+  await signIn(page, "/dead-letters");
+  await page.getByRole("button", { name: /clock/ }).first().click();
+  const body = page.getByLabel("Event", { exact: true });
+  await body.fill('{"typed": true}');
+  server.signedIn = false;
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Your session has ended" });
+  await dialog.getByLabel("Password", { exact: true }).fill("correct horse");
+  await dialog.getByRole("button", { name: "Sign in" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(body).toHaveValue('{"typed": true}');
+});
+
+test("a new reading arrives in table and figures, a lost frame is fetched, a cut stream comes back", async ({
+  page,
+}) => {
+  await signIn(page, "/devices/dev-001?range=1h");
+  const state = page.getByTestId("live-state");
+  await expect(state).toHaveText("Live");
+  const latest = page.locator('[data-testid="insight-latest"][data-type="temperature"]');
+  const row = (id: string) => page.locator(`[data-event-id="${id}"]`);
+  const arrive = (eventId: string, value: number, skip = false) =>
+    server.store(reading({ eventId, value, lateness: 0.2 }, Date.now()), { skip });
+
+  arrive("live-1", 81.5);
+  await expect(row("live-1")).toBeVisible({ timeout: 1_000 });
+  await expect(latest).toHaveText("81.5 C", { timeout: 1_000 });
+
+  arrive("lost", 82.5, true);
+  arrive("live-2", 83.5);
+  await expect(row("live-2")).toBeVisible();
+  await expect(row("lost")).toBeVisible();
+
+  server.streaming = false;
+  server.cut();
+  await expect(state).toHaveText("Reconnecting");
+  arrive("while-away", 84.5);
+  server.streaming = true;
+  await expect(state).toHaveText("Live", { timeout: 10_000 });
+  await expect(row("while-away")).toBeVisible();
+
+  await page.getByRole("button", { name: "Pause live updates" }).click();
+  await expect(state).toHaveText("Paused");
+  arrive("while-paused", 85.5);
+  await page.getByRole("button", { name: "Resume live updates" }).click();
+  await expect(row("while-paused")).toBeVisible();
+});
+
+test("range and measurement stand in the address; older events follow page by page", async ({ page }) => {
+  await signIn(page, "/devices/dev-001");
+  await page.getByText("24h", { exact: true }).click();
+  await expect(page).toHaveURL(/range=24h/);
+  await page.getByLabel("Measurement").selectOption({ label: "pressure (bar)" });
+  await expect(page).toHaveURL(/pressure/);
+  await expect(page.getByTestId("chart")).toHaveAttribute("aria-label", /Chart of pressure/);
+  await expect(page.getByTestId("event-row")).toHaveCount(50);
+  await page.getByRole("button", { name: "Show older events" }).click();
+  await expect(page.getByTestId("event-row")).toHaveCount(100);
+});
+
+test("a dead letter is mended and replayed, another discarded", async ({ page }) => {
+  await signIn(page, "/dead-letters");
+  await page.getByRole("button", { name: /clock/ }).first().click();
+  await page.getByRole("button", { name: "Replay", exact: true }).click();
+  await expect(page.getByText("still dead")).toBeVisible();
+  const body = page.getByLabel("Event", { exact: true });
+  await body.fill((await body.inputValue()).replace("1970", "2026"));
+  await page.getByRole("button", { name: "Save and replay" }).click();
+  await expect(page.getByTestId("dead-letter-note")).toContainText("stored");
+  await expect(page.getByTestId("dead-letter")).toHaveCount(1);
+  await page
+    .getByRole("button", { name: /conflict/ })
+    .first()
+    .click();
+  await page.getByRole("button", { name: "Discard", exact: true }).click();
+  await page.getByRole("button", { name: "Discard for good" }).click();
+  await expect(page.getByTestId("dead-letter-note")).toContainText("Discarded");
+});

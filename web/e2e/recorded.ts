@@ -1,0 +1,461 @@
+/** A server with recorded answers for the browser tests: the built page under its content security policy, and an API. */
+
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import type { Duplex } from "node:stream";
+
+/** The strictest policy the page works under. */
+export const POLICY =
+  "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const dist = join(import.meta.dirname, "..", "dist");
+const mediaTypes: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+type Json = Record<string, unknown>;
+
+export interface Reading extends Json {
+  eventId: string;
+  deviceId: string;
+  type: string;
+  value: number | string | boolean;
+  unit: string | null;
+  recordedAt: string;
+  receivedAt: string;
+  storedAt: string;
+}
+
+const me = {
+  kind: "user",
+  user: { id: "u1", email: "ada@example.com", name: "Ada Lovelace" },
+  tenant: { id: "acme-123", name: "Acme Corporation" },
+  role: "owner",
+  platformAdmin: false,
+  tenants: [{ id: "acme-123", name: "Acme Corporation", role: "owner" }],
+};
+
+/** RFC 3339 with microseconds, `ago` seconds before now. */
+export function before(ago: number): string {
+  return new Date(Date.now() - ago * 1000).toISOString().replace("Z", "000Z");
+}
+
+export class RecordedServer {
+  private readonly server: Server;
+  private readonly sockets = new Set<Duplex>();
+  private sequence = 0;
+  private heartbeats: ReturnType<typeof setInterval> | undefined;
+  signedIn = false;
+  /** Accept live connections? */
+  streaming = true;
+  balanced = true;
+  extra: Reading[] = [];
+  devices = recordedDevices();
+  letters = recordedLetters();
+  /** Every request as `METHOD path?query`. */
+  requests: string[] = [];
+
+  constructor() {
+    this.server = createServer((request, response) => void this.answer(request, response));
+    this.server.on("upgrade", (request, socket) => this.upgrade(request, socket));
+  }
+
+  async start(): Promise<string> {
+    await new Promise<void>((done) => this.server.listen(0, "127.0.0.1", done));
+    this.heartbeats = setInterval(() => {
+      this.frame({ kind: "heartbeat", epoch: "e1", sequence: this.sequence });
+    }, 2_000);
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.heartbeats);
+    this.cut();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  /** Stores a reading and tells the live stream; `skip` loses its frame on the way. */
+  store(reading: Reading, { skip = false } = {}): void {
+    this.extra.push(reading);
+    this.sequence += 1;
+    if (!skip) this.frame({ kind: "events", epoch: "e1", sequence: this.sequence, events: [reading] });
+  }
+
+  /** Ends every live connection. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.sockets.clear();
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
+    this.requests.push(`${request.method} ${url.pathname}${url.search}`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString();
+    const { status, body } = this.route(request.method ?? "GET", url, text ? (JSON.parse(text) as Json) : {});
+    response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json" });
+    response.end(status === 204 ? undefined : JSON.stringify(body));
+  }
+
+  private async file(path: string, response: ServerResponse): Promise<void> {
+    const name = extname(path) ? normalize(path).replace(/^[/.]+/, "") : "index.html";
+    response.setHeader("Content-Security-Policy", POLICY);
+    try {
+      const content = await readFile(join(dist, name));
+      response.writeHead(200, { "Content-Type": mediaTypes[extname(name)] ?? "application/octet-stream" });
+      response.end(content);
+    } catch {
+      response.writeHead(404);
+      response.end();
+    }
+  }
+
+  private route(method: string, url: URL, body: Json): { status: number; body?: unknown } {
+    const path = url.pathname.replace("/api/v1", "");
+    if (path === "/auth/login") {
+      if (body.password !== "correct horse") return problem(401, "Unauthorized", "Wrong email or password");
+      this.signedIn = true;
+      return ok(me);
+    }
+    if (path === "/auth/setup") {
+      this.signedIn = true;
+      return ok(me);
+    }
+    if (!this.signedIn) return problem(401, "Unauthorized", "Sign in first");
+    if (path === "/auth/logout") {
+      this.signedIn = false;
+      return { status: 204 };
+    }
+    if (path === "/me") return ok(me);
+    if (path === "/books") return ok(this.books());
+    if (path === "/status") return ok(status());
+    if (path.startsWith("/dead-letters")) return this.deadLetters(method, path, url, body);
+    if (path.startsWith("/devices")) return this.deviceRoutes(method, path, url, body);
+    return problem(404, "Not Found", "There is no such resource");
+  }
+
+  private deviceRoutes(method: string, path: string, url: URL, body: Json): { status: number; body?: unknown } {
+    if (path === "/devices" && method === "POST") {
+      const device = { ...this.devices[0], ...body, tags: [], status: "new", lastSeen: null, lastValues: [] };
+      this.devices = [...this.devices, device as (typeof this.devices)[number]];
+      return { status: 201, body: device };
+    }
+    if (path === "/devices") {
+      const q = (url.searchParams.get("q") ?? "").toLowerCase();
+      const wanted = url.searchParams.get("status");
+      const devices = this.devices.filter(
+        (device) => JSON.stringify(device).toLowerCase().includes(q) && (!wanted || device.status === wanted),
+      );
+      return ok({ devices, next: null });
+    }
+    const [, , id, what] = path.split("/");
+    const device = this.devices.find((candidate) => candidate.deviceId === decodeURIComponent(id ?? ""));
+    if (!device) return problem(404, "Not Found", "No such device");
+    if (what === undefined) return ok(device);
+    if (what === "keys") {
+      const key = "tsk_3kq9vY2sT7bN4mX8wZ1cR6dF5gH0jL_pQeUiOaSxWvB";
+      return { status: 201, body: { keyId: "k1", kind: "device", name: body.name, scopes: ["ingest"], key } };
+    }
+    if (what === "types") {
+      return ok({
+        types: [
+          { type: "temperature", unit: "C", kind: "number" },
+          { type: "pressure", unit: "bar", kind: "number" },
+          { type: "running", unit: null, kind: "boolean" },
+        ],
+      });
+    }
+    const from = Date.parse(url.searchParams.get("from") ?? before(86_400));
+    const to = Date.parse(url.searchParams.get("to") ?? before(0));
+    if (what === "series") return ok(this.series(url, from, to));
+    if (what === "insights") return ok({ hours: 24, insights: this.insights() });
+    return ok(this.telemetry(url, from, to));
+  }
+
+  private series(url: URL, from: number, to: number): Json {
+    const type = url.searchParams.get("type") ?? "temperature";
+    const points = Number(url.searchParams.get("points") ?? 300);
+    const bucketSeconds = Math.max(1, Math.ceil((to - from) / 1000 / points));
+    const width = bucketSeconds * 1000;
+    const buckets = [];
+    for (let start = Math.floor(from / width) * width; start < to; start += width) {
+      const share = (start - from) / (to - from);
+      if (share > 0.55 && share < 0.63) continue;
+      const avg = wave(type, start);
+      const spread = type === "pressure" ? 0.04 : 0.6 + 0.3 * Math.sin(start / 5e6);
+      buckets.push({
+        start: new Date(start).toISOString(),
+        count: bucketSeconds,
+        min: avg - spread,
+        avg,
+        max: avg + spread,
+        last: avg,
+      });
+    }
+    const unit = type === "pressure" ? "bar" : "C";
+    return {
+      type,
+      unit,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      bucketSeconds,
+      settled: true,
+      buckets,
+    };
+  }
+
+  private insights(): Json[] {
+    const last = this.extra[this.extra.length - 1];
+    return [
+      {
+        type: "temperature",
+        unit: "C",
+        latest: last?.value ?? 71.42,
+        min: 64.2,
+        avg: 69.913,
+        max: 76.8,
+        count: 86_031,
+        lastRecordedAt: before(2),
+      },
+      {
+        type: "pressure",
+        unit: "bar",
+        latest: 2.417,
+        min: 2.2,
+        avg: 2.4,
+        max: 2.61,
+        count: 17_280,
+        lastRecordedAt: before(4),
+      },
+      {
+        type: "running",
+        unit: null,
+        latest: true,
+        min: null,
+        avg: null,
+        max: null,
+        count: 1_440,
+        lastRecordedAt: before(40),
+      },
+    ];
+  }
+
+  private telemetry(url: URL, from: number, to: number): Json {
+    const type = url.searchParams.get("type");
+    const cursor = Number(url.searchParams.get("cursor") ?? 0);
+    const events: Reading[] = [];
+    for (let i = cursor; i < cursor + 50; i += 1) {
+      const time = (Math.floor(to / 30_000) - i) * 30_000 - 60_000;
+      if (time < from) break;
+      events.push(
+        reading(
+          { eventId: eventIdAt(time), value: wave("temperature", time), lateness: i % 9 === 4 ? 412 : 0.23 },
+          time,
+        ),
+      );
+    }
+    const extra = cursor === 0 ? this.extra : [];
+    const all = [...extra, ...events].filter((event) => !type || event.type === type);
+    all.sort((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
+    return { events: all, next: cursor < 200 ? String(cursor + 50) : null };
+  }
+
+  private books(): Json {
+    const dead = { clock: 3, conflict: 2 };
+    const stored = 104_812 + this.extra.length;
+    const inFlight = 7;
+    return {
+      from: null,
+      to: null,
+      received: stored + 22_695 + 5 + inFlight + 41,
+      accepted: stored + 22_695 + 5 + inFlight + (this.balanced ? 0 : 12),
+      rejected: { value: 38, unknown_device: 3 },
+      stored,
+      duplicate: 22_695,
+      dead,
+      inFlight,
+      balanced: this.balanced,
+    };
+  }
+
+  private deadLetters(method: string, path: string, url: URL, body: Json): { status: number; body?: unknown } {
+    if (path === "/dead-letters/replay")
+      return ok({ replayed: { stored: 0, duplicate: 0, dead: this.letters.length } });
+    if (path === "/dead-letters") {
+      const reason = url.searchParams.get("reason");
+      return ok({ deadLetters: this.letters.filter((letter) => !reason || letter.reason === reason), next: null });
+    }
+    const letter = this.letters.find(({ id }) => path.split("/")[2] === id);
+    if (!letter) return problem(404, "Not Found", "No such dead letter");
+    if (method === "PATCH") {
+      letter.body = body.body as Json;
+      return ok(letter);
+    }
+    const mended = !String(letter.body.recordedAt).startsWith("19");
+    if (method === "POST" && !mended) return ok({ outcome: "dead", reason: letter.reason });
+    if (method === "DELETE") letter.state = "discarded";
+    else this.letters = this.letters.filter(({ id }) => id !== letter.id);
+    return method === "DELETE" ? { status: 204 } : ok({ outcome: "stored" });
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex): void {
+    if (!this.signedIn || !this.streaming) {
+      socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    const accept = createHash("sha1")
+      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    socket.on("error", () => this.sockets.delete(socket));
+    socket.on("close", () => this.sockets.delete(socket));
+    socket.on("data", (data: Buffer) => {
+      if (((data[0] ?? 0) & 0x0f) === 8) socket.end();
+    });
+    this.sockets.add(socket);
+    socket.write(textFrame({ kind: "hello", epoch: "e1", sequence: this.sequence }));
+  }
+
+  private frame(frame: Json): void {
+    for (const socket of this.sockets) socket.write(textFrame(frame));
+  }
+}
+
+function ok(body: unknown) {
+  return { status: 200, body };
+}
+
+function problem(status: number, title: string, detail: string) {
+  return { status, body: { type: "about:blank", title, status, detail } };
+}
+
+function textFrame(frame: Json): Buffer {
+  const text = Buffer.from(JSON.stringify(frame));
+  const head =
+    text.length < 126
+      ? Buffer.from([0x81, text.length])
+      : Buffer.from([0x81, 126, text.length >> 8, text.length & 255]);
+  return Buffer.concat([head, text]);
+}
+
+function wave(type: string, time: number): number {
+  const hours = time / 3_600_000;
+  const level = type === "pressure" ? 2.4 : 70;
+  const swing = type === "pressure" ? 0.12 : 4;
+  return (
+    level + swing * Math.sin(hours * 1.1) + swing * 0.25 * Math.sin(hours * 9.7) + swing * 0.08 * Math.sin(hours * 97)
+  );
+}
+
+function eventIdAt(time: number): string {
+  const hex = createHash("sha1").update(String(time)).digest("hex");
+  return `0197${hex.slice(0, 4)}-${hex.slice(4, 8)}-7${hex.slice(8, 11)}-8${hex.slice(11, 14)}-${hex.slice(14, 26)}`;
+}
+
+/** A temperature reading recorded at `time` (epoch ms) and received `lateness` seconds later. */
+export function reading(
+  { eventId, value, lateness }: { eventId: string; value: number; lateness: number },
+  time: number,
+): Reading {
+  const recordedAt = new Date(time).toISOString().replace("Z", "000Z");
+  const receivedAt = new Date(time + lateness * 1000).toISOString().replace("Z", "000Z");
+  const rounded = Math.round(value * 100) / 100;
+  return {
+    eventId,
+    deviceId: "dev-001",
+    type: "temperature",
+    value: rounded,
+    unit: "C",
+    recordedAt,
+    receivedAt,
+    storedAt: receivedAt,
+  };
+}
+
+function status(): Json {
+  const storage = {
+    dataBytes: 214_400_000,
+    freeBytes: 41_800_000_000,
+    bytesPerDay: 38_500_000,
+    daysLeft: 1_085,
+    ingest: "open",
+  };
+  return { version: "0.1.0", now: before(0), storage };
+}
+
+function recordedDevices() {
+  const device = (
+    deviceId: string,
+    label: string,
+    location: string,
+    tags: string[],
+    status: string,
+    seen: number | null,
+    values: [string, unknown, string | null][],
+  ) => ({
+    deviceId,
+    label,
+    location,
+    tags,
+    status,
+    lastSeen: seen === null ? null : before(seen),
+    lastValues: values.map(([type, value, unit]) => ({ type, value, unit, recordedAt: before(seen ?? 0) })),
+    createdAt: before(86_400),
+  });
+  return [
+    device("dev-001", "Boiler #3", "Plant A", ["steam"], "online", 2, [
+      ["temperature", 71.42, "C"],
+      ["pressure", 2.417, "bar"],
+      ["running", true, null],
+    ]),
+    device("dev-002", "Chiller #1", "Plant A", [], "late", 1_260, [["temperature", 4.1, "C"]]),
+    device("dev-007", "Conveyor drive, hall 2", "Plant B", ["drive", "24 V"], "silent", 259_200, [
+      ["vibration", 0.0032, "g"],
+      ["state", "idle", null],
+    ]),
+    device("host", "This computer", "", [], "online", 1, [
+      ["cpu", 12.5, "%"],
+      ["memory", 41.3, "%"],
+      ["disk", 63.8, "%"],
+      ["temperature", 48, "C"],
+      ["network_in", 18_231, "B/s"],
+    ]),
+    device("dev-011", "", "", [], "new", null, []),
+  ];
+}
+
+function recordedLetters() {
+  const letter = (id: string, reason: string, detail: string, recordedAt: string) => ({
+    id,
+    reason,
+    detail,
+    eventId: `evt-${id}`,
+    deviceId: "dev-001",
+    receivedAt: before(4_000),
+    body: {
+      eventId: `evt-${id}`,
+      deviceId: "dev-001",
+      recordedAt,
+      type: "temperature",
+      value: 70.1,
+      unit: "C",
+    } as Json,
+    state: "dead",
+  });
+  return [
+    letter("101", "clock", "recordedAt 1970-01-01T00:00:12Z is before the year 2000", "1970-01-01T00:00:12Z"),
+    letter("102", "conflict", "The id is stored with another value: 69.8 instead of 70.1", "1999-12-31T23:59:59Z"),
+  ];
+}

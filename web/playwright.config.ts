@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+// The system's Chromium where there is one; otherwise the browser Playwright has installed.
+const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+export default defineConfig({
+  testDir: "e2e",
+  testMatch: "*.spec.ts",
+  workers: 1,
+  reporter: "list",
+  timeout: 30_000,
+  use: {
+    launchOptions: {
+      ...(existsSync(chromium) && { executablePath: chromium }),
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    },
+  },
+});
