@@ -16,6 +16,7 @@ from .failure import CliError
 Json = dict[str, Any]
 
 TRANSIENT = frozenset({429, 502, 503, 504})
+MAX_ERRORS_SHOWN = 5
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
@@ -51,11 +52,10 @@ def describe(status: int, reason: str, problem: Json) -> str:
         lines[0] = f"The key or token was not accepted: {detail} (HTTP 401)"
     elif status == 403:
         lines[0] = f"Not allowed: {detail} (HTTP 403)"
-    lines.extend(
-        f"  {error.get('pointer') or 'body'}: {error.get('detail')}"
-        for error in problem.get("errors") or []
-        if isinstance(error, dict)
-    )
+    errors = [error for error in problem.get("errors") or [] if isinstance(error, dict)]
+    lines.extend(f"  {error.get('pointer') or 'body'}: {error.get('detail')}" for error in errors[:MAX_ERRORS_SHOWN])
+    if len(errors) > MAX_ERRORS_SHOWN:
+        lines.append(f"  … and {len(errors) - MAX_ERRORS_SHOWN} more")
     return "\n".join(lines)
 
 
