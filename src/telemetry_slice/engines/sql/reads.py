@@ -1,0 +1,360 @@
+"""Reading telemetry with SQL (port `Telemetry`): pages, buckets, insights, last values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text
+
+from ...model.events import MAX_MEASUREMENTS, Kind, TenantNo, Value, event_id_of
+from ...model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
+from ...model.times import MINUTE_US
+from . import exact
+from .readers import Readers
+from .rows import fetch_rows
+from .telemetry_tables import series as series_table
+from .telemetry_tables import series_latest, telemetry_events
+
+_e = telemetry_events.c
+_s = series_table.c
+_FIRST_WINDOW_US = MINUTE_US
+_WINDOW_FACTOR = 16
+_ROWS_AT_ONCE = 1_000
+
+Row = list[Any]
+"""series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"""
+
+
+def _value(kind: int, number: float | None, string: str | None) -> Value:
+    if kind == Kind.STRING:
+        return string or ""
+    return bool(number) if kind == Kind.BOOLEAN else float(number or 0.0)
+
+
+def _order(series: SeriesType) -> tuple[str, bool, str, int]:
+    return series.type, series.unit is not None, series.unit or "", series.kind
+
+
+class SqlTelemetry:
+    """The port `Telemetry` over the tables of `telemetry_tables`.
+
+    On SQLite `telemetry_events` is a view of a table clustered by (series, time, key) and of the rows that arrived
+    last, in no order; every statement here is written so that the first is sought, not scanned.
+    """
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    async def readings(
+        self,
+        tenant: TenantNo,
+        device_no: int,
+        span: TimeRange,
+        *,
+        types: Sequence[str] | None,
+        after: Position | None,
+        descending: bool,
+        limit: int,
+    ) -> Sequence[Reading]:
+        """See the port."""
+
+        def read(connection: Connection) -> list[Reading]:
+            known = _series_of(connection, tenant, device_no, types)
+            # One event may be cut at either end; its rows are in no order of type.
+            extra = min(len(known), MAX_MEASUREMENTS)
+            wanted = limit + 2 * extra
+            rows = _rows(connection, tenant, list(known), span, after=after, descending=descending, limit=wanted)
+            readings = [_reading(known[row[0]], row) for row in rows]
+            readings.sort(key=_place, reverse=descending)
+            if after is not None:
+                edge = (after.recorded_us, after.key, after.type)
+                readings = [r for r in readings if (_place(r) < edge if descending else _place(r) > edge)]
+            return readings[:limit]
+
+        return await self._readers.run(tenant, read)
+
+    async def whole_events(
+        self, tenant: TenantNo, device_no: int, span: TimeRange, *, after: Position | None, descending: bool, limit: int
+    ) -> Sequence[WholeEvent]:
+        """See the port."""
+
+        def read(connection: Connection) -> list[WholeEvent]:
+            known = _series_of(connection, tenant, device_no, None)
+            extra = min(len(known), MAX_MEASUREMENTS)
+            found: list[WholeEvent] = []
+            edge = after
+            while len(found) < limit:
+                # At least one whole event a turn: the last one may be cut, and the edge comes back once more.
+                wanted = min(max(limit - len(found), 100), _ROWS_AT_ONCE) + 2 * extra
+                rows = _rows(connection, tenant, list(known), span, after=edge, descending=descending, limit=wanted)
+                events = _grouped(known, rows, edge)
+                if len(rows) == wanted:
+                    events.pop()
+                found += events
+                if len(rows) < wanted:
+                    break
+                edge = Position(events[-1].recorded_us, events[-1].key, "")
+            return found[:limit]
+
+        return await self._readers.run(tenant, read)
+
+    async def types(self, tenant: TenantNo, device_no: int) -> Sequence[SeriesType]:
+        """See the port."""
+        known = await self._readers.run(tenant, lambda connection: _series_of(connection, tenant, device_no, None))
+        return sorted(known.values(), key=_order)
+
+    async def buckets(
+        self, tenant: TenantNo, device_no: int, series: SeriesType, span: TimeRange, width_us: int
+    ) -> Sequence[Bucket]:
+        """See the port. `avg` is the exact mean, correctly rounded."""
+
+        def read(connection: Connection) -> list[Bucket]:
+            known = _series_of(connection, tenant, device_no, [series.type])
+            ids = [series_id for series_id, kind_of in known.items() if kind_of == series]
+            if not ids:
+                return []
+            number = (_e.recorded_us - span.from_us) // width_us
+            groups = _summaries(connection, tenant, ids, span, number)
+            last = _newest(connection, tenant, ids, span, {group.last_us for group in groups})
+            numeric = series.kind == Kind.NUMBER
+            return [
+                Bucket(
+                    span.from_us + group.key * width_us,
+                    group.count,
+                    group.min if numeric else None,
+                    group.avg if numeric else None,
+                    group.max if numeric else None,
+                    _value(series.kind, *last[ids[0], group.last_us][1:]),
+                )
+                for group in groups
+            ]
+
+        return await self._readers.run(tenant, read)
+
+    async def insights(self, tenant: TenantNo, device_no: int, span: TimeRange) -> Sequence[Insight]:
+        """See the port. Where one (type, unit) has values of several kinds, min, avg and max are of its numbers."""
+
+        def read(connection: Connection) -> list[Insight]:
+            known = _series_of(connection, tenant, device_no, None)
+            if not known:
+                return []
+            groups = _summaries(connection, tenant, list(known), span, _e.series_id)
+            last = _newest(connection, tenant, list(known), span, {group.last_us for group in groups})
+            by_name: dict[tuple[str, str | None], list[_Group]] = defaultdict(list)
+            for group in sorted(groups, key=lambda group: _order(known[group.key])):
+                by_name[known[group.key].type, known[group.key].unit].append(group)
+            insights = []
+            for (type_, unit), members in by_name.items():
+                newest = max(members, key=lambda g: (g.last_us, last[g.key, g.last_us][0]))
+                numbers = [g for g in members if known[g.key].kind == Kind.NUMBER]
+                insights.append(
+                    Insight(
+                        type_,
+                        unit,
+                        _value(known[newest.key].kind, *last[newest.key, newest.last_us][1:]),
+                        numbers[0].min if numbers else None,
+                        numbers[0].avg if numbers else None,
+                        numbers[0].max if numbers else None,
+                        sum(g.count for g in members),
+                        newest.last_us,
+                    )
+                )
+            return insights
+
+        return await self._readers.run(tenant, read)
+
+    async def last_values(self, tenant: TenantNo, device_nos: Sequence[int]) -> Mapping[int, Sequence[LastValue]]:
+        """See the port."""
+        if not device_nos:
+            return {}
+        latest = series_latest.c
+        statement = (
+            select(
+                _s.device_no, _s.type, _s.unit, _s.kind,
+                latest.number, latest.text, latest.recorded_us, latest.received_us,
+            )
+            .join_from(series_latest, series_table, _s.series_id == latest.series_id)
+            .where(latest.tenant_no == tenant, _s.tenant_no == tenant, latest.device_no.in_(device_nos))
+        )  # fmt: skip
+        rows = await self._readers.run(tenant, lambda connection: fetch_rows(connection, statement))
+        found: dict[int, list[LastValue]] = defaultdict(list)
+        for device_no, type_, unit, kind, number, string, recorded_us, received_us in sorted(
+            rows, key=lambda row: (row[0], _order(SeriesType(*row[1:4])))
+        ):
+            value = _value(kind, number, string)
+            found[device_no].append(LastValue(device_no, type_, unit, value, recorded_us, received_us))
+        return found
+
+    async def size_bytes(self) -> int:
+        """See the port."""
+        pages = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+        size: int = await self._readers.run(TenantNo(0), lambda connection: connection.execute(pages).scalar_one())
+        return size
+
+
+def _place(reading: Reading) -> tuple[int, bytes, str]:
+    return reading.recorded_us, reading.key, reading.type
+
+
+def _series_of(
+    connection: Connection, tenant: TenantNo, device_no: int, types: Sequence[str] | None
+) -> dict[int, SeriesType]:
+    statement = select(_s.series_id, _s.type, _s.unit, _s.kind).where(_s.tenant_no == tenant, _s.device_no == device_no)
+    if types is not None:
+        statement = statement.where(_s.type.in_(types))
+    return {series_id: SeriesType(*rest) for series_id, *rest in fetch_rows(connection, statement)}
+
+
+def _within(tenant: TenantNo, ids: Sequence[int], span: TimeRange) -> list[ColumnElement[bool]]:
+    """The conditions of every statement over events. The tenant's wall comes on top of its own series ids."""
+    of_series = _e.series_id == ids[0] if len(ids) == 1 else _e.series_id.in_(ids)
+    conditions = [_e.tenant_no == tenant, of_series, _e.recorded_us >= span.from_us, _e.recorded_us < span.to_us]
+    if span.as_of_us is not None:
+        conditions.append(_e.stored_us <= span.as_of_us)
+    return conditions
+
+
+def page_statement(
+    tenant: TenantNo, ids: Sequence[int], span: TimeRange, *, after: Position | None, descending: bool, limit: int
+) -> Select[Any]:
+    """Rows of `ids` in `span` from the event `after` on, that event included, in the order (recorded_us, event key)."""
+    if after is not None and descending:
+        span = TimeRange(span.from_us, min(span.to_us, after.recorded_us + 1), span.as_of_us)
+    elif after is not None:
+        span = TimeRange(max(span.from_us, after.recorded_us), span.to_us, span.as_of_us)
+    conditions = _within(tenant, ids, span)
+    if after is not None:
+        beyond = _e.recorded_us < after.recorded_us if descending else _e.recorded_us > after.recorded_us
+        key = _e.event_key <= after.key if descending else _e.event_key >= after.key
+        conditions.append(or_(beyond, and_(_e.recorded_us == after.recorded_us, key)))
+    order = [_e.recorded_us, _e.event_key]
+    return (
+        select(
+            _e.series_id, _e.recorded_us, _e.event_key, _e.received_us, _e.stored_us, _e.number, _e.text, _e.event_text
+        )
+        .where(*conditions)
+        .order_by(*(column.desc() if descending else column for column in order))
+        .limit(limit)
+    )  # fmt: skip
+
+
+def _rows(
+    connection: Connection,
+    tenant: TenantNo,
+    ids: Sequence[int],
+    span: TimeRange,
+    *,
+    after: Position | None,
+    descending: bool,
+    limit: int,
+) -> list[Row]:
+    """Up to `limit` rows as `page_statement` tells.
+
+    One series is read off its own order. Several are sorted, so they are read in windows that grow until the page is
+    full: a page of a long range does not sort the range.
+    """
+    if not ids or span.from_us >= span.to_us:
+        return []
+    if descending:
+        start = span.to_us if after is None else min(span.to_us, after.recorded_us + 1)
+        whole = start - span.from_us
+    else:
+        start = span.from_us if after is None else max(span.from_us, after.recorded_us)
+        whole = span.to_us - start
+    width = whole if len(ids) == 1 else _FIRST_WINDOW_US
+    while True:
+        width = min(width, whole)
+        low, high = (start - width, start) if descending else (start, start + width)
+        window = TimeRange(low, high, span.as_of_us)
+        rows = fetch_rows(
+            connection, page_statement(tenant, ids, window, after=after, descending=descending, limit=limit)
+        )
+        if len(rows) >= limit or width >= whole:
+            return rows
+        width *= _WINDOW_FACTOR
+
+
+def _reading(series: SeriesType, row: Row) -> Reading:
+    _, recorded_us, key, received_us, stored_us, number, string, event_text = row
+    return Reading(
+        event_id_of(key, event_text),
+        "",
+        series.type,
+        series.unit,
+        _value(series.kind, number, string),
+        recorded_us,
+        received_us,
+        stored_us,
+        key,
+    )
+
+
+def _grouped(known: Mapping[int, SeriesType], rows: Iterable[Row], edge: Position | None) -> list[WholeEvent]:
+    """Rows in the order of events as events, without the event at `edge`."""
+    by_event: dict[tuple[int, bytes], list[Row]] = {}
+    for row in rows:
+        by_event.setdefault((row[1], row[2]), []).append(row)
+    if edge is not None:
+        by_event.pop((edge.recorded_us, edge.key), None)
+    events = []
+    for (recorded_us, key), members in by_event.items():
+        measurements = []
+        for member in members:
+            series = known[member[0]]
+            value = member[6] if series.kind == Kind.STRING else member[5]
+            measurements.append((series.type, series.unit, series.kind, value))
+        measurements.sort(key=lambda measurement: measurement[0])
+        first = members[0]
+        events.append(WholeEvent(event_id_of(key, first[7]), recorded_us, first[3], first[4], tuple(measurements), key))
+    return events
+
+
+class _Group:
+    """The summary of one group of rows."""
+
+    __slots__ = ("avg", "count", "key", "last_us", "max", "min")
+
+    def __init__(self, row: Row, odd: Iterable[tuple[float, float | None]]) -> None:
+        self.key: int = row[exact.GROUP]
+        self.count: int = row[exact.COUNT]
+        self.min: float | None = row[exact.LEAST]
+        self.max: float | None = row[exact.GREATEST]
+        self.last_us: int = row[exact.LAST]
+        self.avg = exact.mean(self.count, row[exact.LIMBS :], odd)
+
+
+def summary_rows(
+    tenant: TenantNo, ids: Sequence[int], span: TimeRange, group: ColumnElement[int]
+) -> Select[tuple[int, int, float]]:
+    """What `exact.summary` works on."""
+    return select(group.label("g"), _e.recorded_us, _e.number.label("x")).where(*_within(tenant, ids, span))
+
+
+def _summaries(
+    connection: Connection, tenant: TenantNo, ids: Sequence[int], span: TimeRange, group: ColumnElement[int]
+) -> list[_Group]:
+    """A summary per value of `group`, ascending."""
+    rows = summary_rows(tenant, ids, span, group)
+    found = fetch_rows(connection, exact.summary(rows))
+    odd: dict[int, list[tuple[float, float | None]]] = defaultdict(list)
+    if any(row[exact.ODD] for row in found):
+        for key, number, lack in fetch_rows(connection, exact.odd_numbers(rows)):
+            odd[key].append((number, lack))
+    return sorted((_Group(row, odd[row[exact.GROUP]]) for row in found), key=lambda group: group.key)
+
+
+def _newest(
+    connection: Connection, tenant: TenantNo, ids: Sequence[int], span: TimeRange, moments: Iterable[int]
+) -> dict[tuple[int, int], tuple[bytes, float | None, str | None]]:
+    """(series id, recorded_us) → (event key, number, text) of the greatest event key, for the `moments` asked."""
+    rank = func.row_number().over(partition_by=(_e.series_id, _e.recorded_us), order_by=_e.event_key.desc())
+    among = (
+        select(_e.series_id, _e.recorded_us, _e.event_key, _e.number, _e.text, rank.label("place"))
+        .where(*_within(tenant, ids, span), _e.recorded_us.in_(sorted(moments)))
+        .subquery()
+    )
+    a = among.c
+    statement = select(a.series_id, a.recorded_us, a.event_key, a.number, a.text).where(a.place == 1)
+    return {(row[0], row[1]): (row[2], row[3], row[4]) for row in fetch_rows(connection, statement)}
