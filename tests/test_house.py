@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows: sizes, names, directions, locks."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -146,6 +147,16 @@ def test_the_lock_holds_everything_the_project_asks_for():
         names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower() for requirement in requirements}
         missing += [(name, absent) for absent in names - locked]
     assert missing == []
+
+
+def test_the_pages_lock_is_whole_and_carries_no_address():
+    packages = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
+    assert [name for name, package in packages.items() if "resolved" in package] == []
+    assert [name for name, package in packages.items() if name and "integrity" not in package] == []
+    # A package for another platform that is missing here makes `npm ci` refuse everywhere.
+    names = {name.rpartition("node_modules/")[2] for name in packages}
+    wanted = set(chain.from_iterable(package.get("optionalDependencies", {}) for package in packages.values()))
+    assert wanted - names == set()
 
 
 def test_shell_scripts_can_be_read_by_their_shell():
