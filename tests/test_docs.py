@@ -63,7 +63,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def default_of(value: Any) -> str:
     match value:
-        case None | "":
+        case None | "" | ():
             return "none"
         case bool():
             return f"`{str(value).lower()}`"
