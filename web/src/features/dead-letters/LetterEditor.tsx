@@ -74,7 +74,6 @@ export function LetterEditor({ letter, mayChange, onDone }: LetterEditorProps) {
           <dd className="mono small">{letter.receivedAt}</dd>
         </div>
       </dl>
-      {letter.detail && <p className="small">{letter.detail}</p>}
       <Textarea
         label="Event"
         value={text}

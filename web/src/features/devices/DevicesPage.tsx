@@ -122,7 +122,7 @@ function DeviceRow({ device, now }: { device: Device; now: number }) {
           </span>
         ))}
       </div>
-      <div className="device-location">{device.location || <span className="muted">–</span>}</div>
+      <div className="device-location">{device.location || <span className="muted none">–</span>}</div>
       <div className="device-status">
         <StatusBadge status={device.status} />
       </div>
@@ -134,7 +134,7 @@ function DeviceRow({ device, now }: { device: Device; now: number }) {
           </li>
         ))}
         {more > 0 && <li className="muted small">and {more} more</li>}
-        {readings.length === 0 && <li className="muted">–</li>}
+        {readings.length === 0 && <li className="muted none">–</li>}
       </ul>
       <div className="device-seen" title={device.lastSeen ? formatTime(device.lastSeen) : undefined}>
         <span className="phone muted small">Last seen </span>

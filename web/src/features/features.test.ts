@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import type { Books } from "../api/types";
+import { ranked, verdictOf } from "./books/balance";
+import { outcomeText, parseBody } from "./dead-letters/letters";
+import { nameOf, spanOf, withSpan } from "./device/range";
+import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
+import { checkSetup, suggestTenantId } from "./setup/setupForm";
+
+describe("the range of a device page", () => {
+  it("survives the address, both ways", () => {
+    for (const name of ["1h", "6h", "24h", "7d", "30d"]) {
+      const span = spanOf(new URLSearchParams({ range: name }));
+      expect(nameOf(span)).toBe(name);
+      expect(withSpan(new URLSearchParams("type=x&from=1&to=2"), span).toString()).toBe(`type=x&range=${name}`);
+    }
+    const custom = { kind: "fixed", from: 1_000, to: 2_000 } as const;
+    expect(spanOf(withSpan(new URLSearchParams("range=1h"), custom))).toEqual(custom);
+  });
+
+  it("falls back to the default for nonsense", () => {
+    for (const search of ["", "range=2y", "from=x&to=y", "from=2026-01-02&to=2026-01-01"]) {
+      expect(nameOf(spanOf(new URLSearchParams(search)))).toBe("6h");
+    }
+  });
+});
+
+describe("the verdict of the books", () => {
+  const books: Books = {
+    from: null,
+    to: null,
+    received: 10,
+    accepted: 10,
+    rejected: {},
+    stored: 6,
+    duplicate: 2,
+    dead: { clock: 1 },
+    inFlight: 1,
+    balanced: true,
+  };
+
+  it("is the server's; the figures explain it", () => {
+    expect(verdictOf(books).balanced).toBe(true);
+    expect(verdictOf({ ...books, accepted: 13, balanced: false }).explanation).toContain("3 accepted events");
+    expect(verdictOf({ ...books, accepted: 8, balanced: false }).explanation).toContain("2 more events");
+    expect(verdictOf({ ...books, balanced: false })).toMatchObject({ balanced: false });
+  });
+
+  it("lists reasons by weight and leaves out zeros", () => {
+    expect(ranked({ a: 1, b: 0, d: 5, c: 5 })).toEqual([
+      ["c", 5],
+      ["d", 5],
+      ["a", 1],
+    ]);
+  });
+});
+
+describe("the first reading of a new device", () => {
+  it("survives a shell, whatever the id", () => {
+    expect(quote("it's")).toBe("'it'\\''s'");
+    const line = curlLine({ origin: "http://h", key: "tsk_1", deviceId: "d'1", eventId: "e", now: new Date(0) });
+    expect(line).toContain("'Authorization: Bearer tsk_1'");
+    expect(line).toContain("d'\\''1");
+  });
+
+  it("gets an id of version 7 that carries its time", () => {
+    const id = uuid7(0x0123456789ab, new Uint8Array(10).fill(255));
+    expect(id).toBe("01234567-89ab-7fff-bfff-ffffffffffff");
+  });
+
+  it("takes tags once each", () => {
+    expect(splitTags(" a, b,,a ")).toEqual(["a", "b"]);
+  });
+});
+
+describe("a dead letter's body", () => {
+  it("must be a JSON object", () => {
+    expect(parseBody('{"a": 1}')).toEqual({ ok: true, body: { a: 1 } });
+    for (const text of ["", "[1]", "null", "{"]) expect(parseBody(text).ok).toBe(false);
+    expect(outcomeText({ outcome: "dead", reason: "clock" })).toContain("clock");
+  });
+});
+
+describe("the set-up form", () => {
+  it("suggests an id and says what is missing", () => {
+    expect(suggestTenantId("  Société Générale & Co. ")).toBe("societe-generale-co");
+    const form = { tenantName: "A", tenantId: "a", email: "a@b", password: "x".repeat(12), repeat: "x".repeat(12) };
+    expect(checkSetup(form)).toEqual({});
+    expect(Object.keys(checkSetup({ ...form, tenantId: "-a", email: "a", password: "short" }))).toEqual([
+      "tenantId",
+      "email",
+      "password",
+      "repeat",
+    ]);
+  });
+});
