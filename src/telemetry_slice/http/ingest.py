@@ -228,7 +228,8 @@ def _decompressed(body: bytes, encoding: bytes, most: int) -> bytes:
     return plain
 
 
-_ZSTD_STEP = 16 << 10
+_ZSTD_STEP = 256
+"""Four bytes can make a block of 128 KiB: one step makes at most 8 MiB."""
 
 
 def _unzstd(unzstd: Any, body: bytes, most: int) -> tuple[bytes, bool]:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..flow.access import Access
+from ..flow.books import Bookkeeper
+from ..flow.gate.letters import Letters
+from ..flow.history import StorageGuard
+from ..flow.live import Hub
+from ..flow.query import Query
+from ..model.events import TenantNo
 from ..ports.edge import Clock
 from ..ports.registry import Accounts, Devices, Keys, Tenants
 
@@ -19,6 +26,12 @@ class Services:
         clock: wall-clock time.
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
+        query: stored telemetry; live: news of it.
+        books: the books of a tenant; letters: its dead letters.
+        storage: how full the disk is.
+        readiness: why the server is not ready, None when it is.
+        metrics_token: opens /metrics beyond loopback.
+        devices_changed: called with the tenant when a device was created or deleted.
     """
 
     access: Access
@@ -29,3 +42,11 @@ class Services:
     clock: Clock
     cursor_secret: bytes
     version: str
+    query: Query
+    live: Hub
+    books: Bookkeeper
+    letters: Letters
+    storage: StorageGuard
+    readiness: Callable[[], str | None]
+    metrics_token: str | None
+    devices_changed: Callable[[TenantNo], None]

@@ -67,6 +67,7 @@ class Child:
             "expire": self._expire,
             "mend": lambda raw: self._on_letter(raw, self._letters.mend),
             "replay": self._replay,
+            "letters": lambda _: self._letters.open_counts(),
             "discard": lambda raw: self._letters.discard(*decode_plain(raw)),
         }
 

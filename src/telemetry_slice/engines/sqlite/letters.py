@@ -27,6 +27,12 @@ class Letters:
         )
         return self._connection.total_changes() > before
 
+    def open_counts(self) -> list[tuple[int, int]]:
+        """How many open letters each tenant has."""
+        return self._connection.execute(
+            "SELECT tenant_no, count(*) FROM dead_letters WHERE state='dead' GROUP BY tenant_no"
+        ).fetchall()
+
     def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> bool:
         """As `ports.events.DeadLetters.mend`; whether there was such a letter."""
         with self._appender.transaction():

@@ -76,6 +76,7 @@ STATEMENTS = (
     ) STRICT""",
     "CREATE UNIQUE INDEX dead_letters_identity ON dead_letters (tenant_no, event_key, meaning, reason)",
     "CREATE INDEX dead_letters_open ON dead_letters (tenant_no, id) WHERE state <> 'replayed'",
+    "CREATE INDEX dead_letters_dead ON dead_letters (tenant_no) WHERE state = 'dead'",
     """CREATE TABLE book_counts (
         tenant_no INTEGER NOT NULL,
         minute_us INTEGER NOT NULL,
@@ -83,6 +84,13 @@ STATEMENTS = (
         code TEXT NOT NULL,
         count INTEGER NOT NULL,
         PRIMARY KEY (tenant_no, minute_us, entry, code)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE book_totals (
+        tenant_no INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        code TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (tenant_no, entry, code)
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE gate_totals (
         tenant_no INTEGER NOT NULL,
