@@ -10,6 +10,8 @@ export default defineConfig({
     // Every asset is its own file: the content security policy allows no data: addresses and no inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The licences of everything that is bundled travel with it.
+    license: { fileName: "licenses.md" },
   },
   server: {
     proxy: { "/api": { target: backend, ws: true } },
