@@ -25,8 +25,8 @@ from .frames import (
     LENGTH,
     Request,
     answer_frame,
+    decode_append,
     decode_batch,
-    decode_messages,
     decode_plain,
     decode_request,
     plain_settlement,
@@ -76,8 +76,8 @@ class Child:
         return apsw.SQLITE_OK
 
     def _append(self, raw: msgspec.Raw) -> list[Any]:
-        commit, messages = decode_plain(raw)
-        return [plain_settlement(s) for s in self._appender.append(decode_messages(messages), commit)]
+        messages, commit = decode_append(raw)
+        return [plain_settlement(settlement) for settlement in self._appender.append(messages, commit)]
 
     def _rejected(self, raw: msgspec.Raw) -> None:
         with self._appender.transaction():

@@ -7,6 +7,7 @@ A request is [id, operation, arguments], an answer [id, failure | null, result].
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ _BatchRow = tuple[
 _MessageRow = tuple[bytes, int, list[_BatchRow]]
 
 _encoder = msgspec.msgpack.Encoder()
-_messages = msgspec.msgpack.Decoder(list[_MessageRow])
+_append = msgspec.msgpack.Decoder(tuple[bool, list[_MessageRow]])
 _batch = msgspec.msgpack.Decoder(_BatchRow)
 _plain = msgspec.msgpack.Decoder()
 
@@ -78,15 +79,18 @@ def _from_row(row: _BatchRow) -> EventBatch:
     return EventBatch(TenantNo(row[0]), *row[1:])
 
 
-def encode_messages(messages: list[Message]) -> bytes:
-    return _encoder.encode([(m.incarnation, m.sequence, [_row(b) for b in m.batches]) for m in messages])
+def encode_append(messages: Sequence[Message], commit: bool) -> bytes:
+    """The arguments of an append."""
+    return _encoder.encode((commit, [(m.incarnation, m.sequence, [_row(b) for b in m.batches]) for m in messages]))
 
 
-def decode_messages(encoded: msgspec.Raw) -> list[Message]:
+def decode_append(encoded: msgspec.Raw) -> tuple[list[Message], bool]:
+    """What `encode_append` was given."""
+    commit, messages = _append.decode(encoded)
     return [
         Message(incarnation, sequence, tuple(_from_row(row) for row in rows))
-        for incarnation, sequence, rows in _messages.decode(encoded)
-    ]
+        for incarnation, sequence, rows in messages
+    ], commit
 
 
 def encode_batch(batch: EventBatch) -> bytes:

@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
 from ...model.books import StoreBooks
@@ -22,8 +21,8 @@ from .frames import (
     LENGTH,
     decode_answer,
     decode_plain,
+    encode_append,
     encode_batch,
-    encode_messages,
     encode_plain,
     request_frame,
     settlement_from,
@@ -145,8 +144,8 @@ class SqliteStore:
         self._letters = letters
 
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
-        arguments = encode_plain((commit, msgspec.Raw(encode_messages(list(messages)))))
-        return [settlement_from(plain) for plain in await self._writer.call("append", arguments)]
+        plain = await self._writer.call("append", encode_append(messages, commit))
+        return [settlement_from(settlement) for settlement in plain]
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
         # Sent before the first await, so that the snapshot falls behind every append sent before this call.
