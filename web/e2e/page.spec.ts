@@ -10,9 +10,12 @@ test.beforeEach(async ({ page }) => {
   server = new RecordedServer();
   origin = await server.start();
   complaints = [];
-  page.on("console", (message) => {
-    const text = message.text();
-    if (/Content Security Policy|violates|Refused to/i.test(text)) complaints.push(text);
+  await page.exposeFunction("complain", (text: string) => complaints.push(text));
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (violation) => {
+      const complain = (window as unknown as { complain(text: string): void }).complain;
+      complain(`${violation.violatedDirective}: ${violation.blockedURI} ${violation.sample}`);
+    });
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
 });
@@ -102,6 +105,22 @@ for (const scheme of ["light", "dark"] as const) {
     });
   }
 }
+
+test("the content security policy is in force", async ({ page }) => {
+  await page.goto(`${origin}/sign-in`);
+  await expect(page.getByLabel("Email")).toBeVisible();
+  await page.evaluate(() => {
+    const style = document.createElement("style");
+    style.textContent = "body { color: red }";
+    const script = document.createElement("script");
+    script.textContent = "window.ran = true";
+    document.head.append(style, script);
+  });
+  await expect
+    .poll(() => complaints.map((text) => text.split(":")[0]).sort())
+    .toEqual(["script-src-elem", "style-src-elem"]);
+  complaints = [];
+});
 
 test("a wrong password is told and the right one leads to where one was going", async ({ page }) => {
   await page.goto(`${origin}/devices/dev-001?range=1h`);

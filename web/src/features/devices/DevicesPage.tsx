@@ -115,7 +115,9 @@ function DeviceRow({ device, now }: { device: Device; now: number }) {
         <Link href={`/devices/${encodeURIComponent(device.deviceId)}`} className="device-link">
           {device.label || device.deviceId}
         </Link>
-        {device.label && <span className="muted mono small">{device.deviceId}</span>}
+        {device.label && device.label !== device.deviceId && (
+          <span className="muted mono small">{device.deviceId}</span>
+        )}
         {device.tags.map((tag) => (
           <span key={tag} className="tag">
             {tag}
