@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from . import access, devices, keys, page, problems, tenants, users
+from . import access, books, dead_letters, devices, docs, health, keys, page, problems, tenants, users
+from .paths import EncodedSlashes
 from .services import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -16,6 +17,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     devices.router,
     keys.router,
+    books.router,
+    dead_letters.router,
+    health.router,
+    docs.router,
 )
 """Every module of routes; a new one adds its line here."""
 
@@ -31,9 +36,11 @@ def create_app(services: Services) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY_BYTES,
+        redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     app.state.services = services
+    app.add_middleware(EncodedSlashes)
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

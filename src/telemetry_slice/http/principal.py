@@ -107,6 +107,11 @@ def _bearer(connection: HTTPConnection) -> str | None:
     return connection.headers.get("x-api-key")
 
 
+def session_cookie(connection: HTTPConnection) -> str | None:
+    """The session's cookie where the request is authenticated by it: a header wins over the cookie."""
+    return connection.cookies.get(SESSION_COOKIE) if _bearer(connection) is None else None
+
+
 async def authenticate(connection: HTTPConnection) -> Principal:
     """Who calls. A header wins over the cookie, and a wrong one is not mended by a right cookie.
 
@@ -117,7 +122,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     token = _bearer(connection)
     if token is not None:
         return await access.bearer(token, client_address(connection))
-    cookie = connection.cookies.get(SESSION_COOKIE)
+    cookie = session_cookie(connection)
     if cookie is None:
         raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
     if connection.scope["type"] == "websocket":

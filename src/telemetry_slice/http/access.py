@@ -1,0 +1,254 @@
+"""Signing in and out, tokens, and who one is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from ..flow.access import Profile, SignIn, Tokens
+from ..model.errors import Code, SliceError
+from ..model.tenancy import Console, DeviceKey, GatewayKey, Principal, Role, ServiceKey, Tenant, User
+from .principal import (
+    SESSION_COOKIE,
+    Anyone,
+    TheServices,
+    client_address,
+    require_same_origin,
+    session_cookie,
+)
+from .problems import problems
+from .schemas import Email, Name, NewTenantId, Password, Wire
+
+router = APIRouter(tags=["access"])
+_COOKIE_S = 7 * 24 * 3600
+
+
+class TenantName(Wire):
+    """A tenant as its members see it."""
+
+    id: str
+    name: str
+
+
+class OwnTenant(TenantName):
+    """A tenant that one is a member of."""
+
+    role: Role
+
+
+class Person(Wire):
+    """Somebody with an account."""
+
+    id: str
+    email: str
+    name: str
+
+
+class Me(Wire):
+    """Who the credential stands for."""
+
+    kind: Literal["user", "service", "device", "gateway", "console"]
+    user: Person | None
+    tenant: TenantName | None
+    role: Role | None
+    platform_admin: bool
+    tenants: list[OwnTenant]
+
+
+class Login(Wire):
+    """E-mail and password."""
+
+    email: Email
+    password: Password
+
+
+class PasswordGrant(Wire):
+    """Tokens for e-mail and password; `tenantId` chooses among several tenants."""
+
+    grant_type: Literal["password"]
+    email: Email
+    password: Password
+    tenant_id: str | None = None
+
+
+class RefreshGrant(Wire):
+    """New tokens for a refresh token, which ends by that."""
+
+    grant_type: Literal["refresh"]
+    refresh_token: Annotated[str, Field(max_length=128)]
+    tenant_id: str | None = None
+
+
+class TokenPair(Wire):
+    """An access token, its seconds to live, and the token that gets the next pair."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind of token
+    expires_in: int
+    refresh_token: str
+
+
+class ChosenTenant(Wire):
+    """The tenant to act in from now on."""
+
+    tenant_id: str
+
+
+class Setup(Wire):
+    """The first administrator and the first tenant."""
+
+    token: Annotated[str, Field(max_length=128)]
+    email: Email
+    password: Password
+    tenant_id: NewTenantId
+    tenant_name: Name
+
+
+class NewPassword(Wire):
+    """The old password and the one to replace it."""
+
+    current_password: Password
+    new_password: Password
+
+
+def _tenant(tenant: Tenant | None) -> TenantName | None:
+    return TenantName(id=tenant.id, name=tenant.name) if tenant else None
+
+
+def _me_of_profile(profile: Profile) -> Me:
+    user = profile.user
+    return Me(
+        kind="user",
+        user=Person(id=user.user_id, email=user.email, name=user.name),
+        tenant=_tenant(user.tenant),
+        role=user.role,
+        platform_admin=user.platform_admin,
+        tenants=[OwnTenant(id=m.tenant.id, name=m.tenant.name, role=m.role) for m in profile.memberships],
+    )
+
+
+def _me_of_program(principal: Principal) -> Me:
+    kind: Literal["service", "device", "gateway", "console"]
+    match principal:
+        case ServiceKey():
+            kind = "service"
+        case GatewayKey():
+            kind = "gateway"
+        case DeviceKey():
+            kind = "device"
+        case _:
+            kind = "console"
+    return Me(
+        kind=kind,
+        user=None,
+        tenant=_tenant(principal.tenant),
+        role=None,
+        platform_admin=isinstance(principal, Console),
+        tenants=[],
+    )
+
+
+def _set_cookie(request: Request, response: Response, token: str) -> None:
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=_COOKIE_S,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _signed_in(request: Request, response: Response, signed_in: SignIn) -> Me:
+    _set_cookie(request, response, signed_in.token)
+    return _me_of_profile(signed_in.profile)
+
+
+def _pair(tokens: Tokens) -> TokenPair:
+    return TokenPair(
+        access_token=tokens.access_token, expires_in=tokens.expires_s, refresh_token=tokens.refresh_token
+    )
+
+
+@router.get("/api/v1/me", operation_id="getMe", responses=problems())
+async def get_me(principal: Anyone, services: TheServices, request: Request, response: Response) -> Me:
+    """Who the credential stands for, and in which tenants."""
+    if not isinstance(principal, User):
+        return _me_of_program(principal)
+    cookie = session_cookie(request)
+    if cookie is not None:
+        # The session slides with its use, and so does the cookie.
+        _set_cookie(request, response, cookie)
+    tenant_id = principal.tenant.id if principal.tenant else None
+    profile = await services.access.people.profile(principal.user_id, tenant_id)
+    return _me_of_profile(profile or Profile(principal, ()))
+
+
+@router.post("/api/v1/auth/login", operation_id="login", responses=problems())
+async def login(body: Login, services: TheServices, request: Request, response: Response) -> Me:
+    """Open a browser session; the cookie is set."""
+    require_same_origin(request)
+    signed_in = await services.access.people.login(body.email, body.password, client_address(request))
+    return _signed_in(request, response, signed_in)
+
+
+@router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
+async def logout(principal: Anyone, services: TheServices, request: Request, response: Response) -> None:
+    """End the browser session."""
+    cookie = session_cookie(request)
+    if cookie is not None:
+        await services.access.people.logout(cookie)
+        response.delete_cookie(SESSION_COOKIE, path="/")
+
+
+@router.post("/api/v1/auth/tenant", operation_id="chooseTenant", responses=problems())
+async def choose_tenant(body: ChosenTenant, principal: Anyone, services: TheServices, request: Request) -> Me:
+    """Let the browser session act in another tenant of the user."""
+    cookie = session_cookie(request)
+    if cookie is None or not isinstance(principal, User):
+        raise SliceError(Code.FORBIDDEN, "Only a browser session can choose; ask for a token with tenantId instead.")
+    return _me_of_profile(await services.access.people.switch(cookie, body.tenant_id))
+
+
+@router.post("/api/v1/auth/token", operation_id="issueToken", responses=problems())
+async def issue_token(
+    body: Annotated[PasswordGrant | RefreshGrant, Field(discriminator="grant_type")],
+    services: TheServices,
+    request: Request,
+) -> TokenPair:
+    """Tokens for an API client. A refresh token serves once; using it again ends all that came of it."""
+    people = services.access.people
+    if isinstance(body, PasswordGrant):
+        address = client_address(request)
+        return _pair(await people.tokens_by_password(body.email, body.password, address, body.tenant_id))
+    return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id))
+
+
+@router.post("/api/v1/auth/password", operation_id="changePassword", status_code=204, responses=problems())
+async def change_password(body: NewPassword, principal: Anyone, services: TheServices, request: Request) -> None:
+    """Replace one's own password; every session of the account ends."""
+    if not isinstance(principal, User):
+        raise SliceError(Code.FORBIDDEN, "Only a user has a password.")
+    await services.access.people.change_password(
+        principal, body.current_password, body.new_password, client_address(request)
+    )
+
+
+@router.post("/api/v1/auth/setup", operation_id="setUp", responses=problems(409))
+async def set_up(body: Setup, services: TheServices, request: Request, response: Response) -> Me:
+    """Take up the one-time set-up link: the first administrator, who owns the first tenant."""
+    require_same_origin(request)
+    signed_in = await services.access.people.set_up(
+        body.token, body.email, body.password, body.tenant_id, body.tenant_name, client_address(request)
+    )
+    return _signed_in(request, response, signed_in)
+
+
+@router.get("/.well-known/jwks.json", operation_id="getJwks", responses={200: {"description": "A JWK set"}})
+async def get_jwks(services: TheServices, response: Response) -> dict[str, Any]:
+    """The public keys that access tokens are signed with."""
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return services.access.jwks()

@@ -1,0 +1,234 @@
+"""Devices: the list with its last values, and the registry's changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, Field, StringConstraints
+
+from ..model.cursor import seal, unseal
+from ..model.errors import Code, SliceError
+from ..model.events import TenantNo, Value
+from ..model.series import LastValue
+from ..model.tenancy import Device, Tenant
+from ..model.times import HOUR_US, MINUTE_US, rfc3339
+from .paths import DeviceId
+from .principal import Operator, Reader, TheServices
+from .problems import problems
+from .schemas import NewDeviceId, Plain, Text200, Wire
+
+router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+
+ONLINE_US = 5 * MINUTE_US
+LATE_US = HOUR_US
+MAX_TAGS = 32
+_MOST_LOOKS = 20
+"""How many pages a status filter looks through before it answers with what it has."""
+
+
+class DeviceStatus(StrEnum):
+    """How long ago a device was heard: < 5 min, < 1 h, longer, never."""
+
+    ONLINE = "online"
+    LATE = "late"
+    SILENT = "silent"
+    NEW = "new"
+
+
+class LastValueView(Wire):
+    """The newest reading of one series."""
+
+    type: str
+    value: Value
+    unit: str | None
+    recorded_at: str
+
+
+class DeviceView(Wire):
+    """A device with what it said last. `lastSeen` is when something last arrived."""
+
+    device_id: str
+    label: str
+    location: str
+    tags: list[str]
+    status: DeviceStatus
+    last_seen: str | None
+    last_values: list[LastValueView]
+    created_at: str
+
+
+class DevicePage(Wire):
+    """Some devices, and the cursor of the next ones."""
+
+    devices: list[DeviceView]
+    next: str | None
+
+
+def _distinct(tags: list[str]) -> list[str]:
+    return list(dict.fromkeys(tags))
+
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64), Plain]
+Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_distinct)]
+
+
+class NewDevice(Wire):
+    """A device to create; the label is the id unless given."""
+
+    device_id: NewDeviceId
+    label: Text200 | None = None
+    location: Text200 = ""
+    tags: Tags = []
+
+
+class DeviceChange(Wire):
+    """What to change; absent fields stay."""
+
+    label: Text200 | None = None
+    location: Text200 | None = None
+    tags: Tags | None = None
+
+
+def _view(device: Device, values: Sequence[LastValue], now_us: int) -> DeviceView:
+    seen_us = max((value.received_us for value in values), default=None)
+    if seen_us is None:
+        status = DeviceStatus.NEW
+    elif now_us - seen_us < ONLINE_US:
+        status = DeviceStatus.ONLINE
+    else:
+        status = DeviceStatus.LATE if now_us - seen_us < LATE_US else DeviceStatus.SILENT
+    return DeviceView(
+        device_id=device.id,
+        label=device.label,
+        location=device.location,
+        tags=list(device.tags),
+        status=status,
+        last_seen=None if seen_us is None else rfc3339(seen_us),
+        last_values=[
+            LastValueView(type=v.type, value=v.value, unit=v.unit, recorded_at=rfc3339(v.recorded_us))
+            for v in sorted(values, key=lambda v: (v.type, v.unit or ""))
+        ],
+        created_at=rfc3339(device.created_us),
+    )
+
+
+async def _views(services: TheServices, tenant: Tenant, devices: Sequence[Device]) -> list[DeviceView]:
+    last: Mapping[int, Sequence[LastValue]] = await services.query.last_values(tenant, devices)
+    now_us = services.clock.now_us()
+    return [_view(device, last.get(device.no, ()), now_us) for device in devices]
+
+
+async def find_device(services: TheServices, tenant: TenantNo, device_id: str) -> Device:
+    """A device of the tenant. Raises SliceError NOT_FOUND for an unknown, a deleted and a foreign one alike."""
+    device = await services.devices.get(tenant, device_id)
+    if device is None:
+        raise missing_device()
+    return device
+
+
+def missing_device() -> SliceError:
+    """The refusal for a device that the tenant does not have."""
+    return SliceError(Code.NOT_FOUND, "There is no such device.")
+
+
+Sort = Literal["deviceId", "label", "location", "createdAt"]
+
+
+def _place(device: Device, sort: Sort) -> list[str | int]:
+    at = {"deviceId": device.id, "label": device.label, "location": device.location, "createdAt": device.created_us}
+    return [str(at[sort]), device.id]
+
+
+@router.get("", operation_id="listDevices", responses=problems())
+async def list_devices(
+    caller: Reader,
+    services: TheServices,
+    q: Annotated[str | None, Query(max_length=200, description="Part of id, label or location.")] = None,
+    tag: Annotated[str | None, Query(max_length=64)] = None,
+    location: Annotated[str | None, Query(max_length=200)] = None,
+    status: DeviceStatus | None = None,
+    sort: Sort = "deviceId",
+    order: Literal["asc", "desc"] = "asc",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=2048)] = None,
+) -> DevicePage:
+    """Devices with their last values, page by page. A page with a status filter may be short without being the last."""
+    tenant = caller.tenant
+    bound = json.dumps(["devices", q, tag, location, status, sort, order])
+    after: tuple[str, str] | None = None
+    if cursor is not None:
+        place = unseal(services.cursor_secret, tenant.no, bound, cursor)
+        after = (str(place[0]), str(place[1]))
+    found: list[DeviceView] = []
+    for _ in range(_MOST_LOOKS):
+        devices = await services.devices.page(
+            tenant.no,
+            query=q,
+            tag=tag,
+            location=location,
+            sort=sort,
+            descending=order == "desc",
+            after=after,
+            limit=limit + 1,
+        )
+        more = len(devices) > limit
+        looked_at = devices[:limit]
+        for device, shown in zip(looked_at, await _views(services, tenant, looked_at), strict=True):
+            if status is None or shown.status == status:
+                found.append(shown)
+                if len(found) == limit:
+                    more = more or device is not looked_at[-1]
+                    looked_at = [device]
+                    break
+        if looked_at:
+            after = tuple(map(str, _place(looked_at[-1], sort)))  # type: ignore[assignment]
+        if not more or len(found) == limit:
+            break
+    cursor = seal(services.cursor_secret, tenant.no, bound, list(after)) if more and after else None
+    return DevicePage(devices=found, next=cursor)
+
+
+@router.post("", operation_id="createDevice", status_code=201, responses=problems(409))
+async def create_device(body: NewDevice, caller: Operator, services: TheServices) -> DeviceView:
+    """Create a device. An id that ever was in use is taken: its history is still there."""
+    label = body.device_id if body.label is None else body.label
+    device = await services.devices.create(
+        caller.tenant.no, body.device_id, label=label, location=body.location, tags=body.tags
+    )
+    services.devices_changed(caller.tenant.no)
+    return _view(device, (), services.clock.now_us())
+
+
+@router.get("/{deviceId}", operation_id="getDevice", responses=problems(404))
+async def get_device(device_id: DeviceId, caller: Reader, services: TheServices) -> DeviceView:
+    """One device with its last values."""
+    device = await find_device(services, caller.tenant.no, device_id)
+    return (await _views(services, caller.tenant, [device]))[0]
+
+
+@router.patch("/{deviceId}", operation_id="changeDevice", responses=problems(404))
+async def change_device(
+    device_id: DeviceId, body: DeviceChange, caller: Operator, services: TheServices
+) -> DeviceView:
+    """Change label, location or tags."""
+    device = await services.devices.change(
+        caller.tenant.no, device_id, label=body.label, location=body.location, tags=body.tags
+    )
+    if device is None:
+        raise missing_device()
+    return (await _views(services, caller.tenant, [device]))[0]
+
+
+@router.delete("/{deviceId}", operation_id="deleteDevice", status_code=204, responses=problems(404))
+async def delete_device(device_id: DeviceId, caller: Operator, services: TheServices) -> None:
+    """Delete a device: its keys end, its history stays."""
+    device = await find_device(services, caller.tenant.no, device_id)
+    deleted = await services.devices.delete(caller.tenant.no, device_id)
+    services.access.keys.forget_device(device.no)
+    services.devices_changed(caller.tenant.no)
+    if not deleted:
+        raise missing_device()

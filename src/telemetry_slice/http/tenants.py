@@ -1,0 +1,128 @@
+"""Tenants, for platform administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from ..model.errors import Code, SliceError
+from ..model.tenancy import Limits, Tenant
+from ..model.times import rfc3339
+from .principal import Platform, TheServices
+from .problems import problems
+from .schemas import Name, NewTenantId, Wire
+
+router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"])
+
+PerSecond = Annotated[int, Field(ge=0, le=1_000_000_000)]
+TenantId = Annotated[str, Path(alias="tenantId", max_length=64)]
+
+
+class TenantLimits(Wire):
+    """A tenant's own quotas per second; null = the installation's setting, 0 = none."""
+
+    key_per_second: PerSecond | None = None
+    tenant_per_second: PerSecond | None = None
+    key_events_per_second: PerSecond | None = None
+    tenant_events_per_second: PerSecond | None = None
+
+
+class TenantView(Wire):
+    """A tenant."""
+
+    id: str
+    name: str
+    auto_register: bool
+    created_at: str
+    limits: TenantLimits | None
+
+
+class TenantList(Wire):
+    """All tenants, by id."""
+
+    tenants: list[TenantView]
+
+
+class NewTenant(Wire):
+    """A tenant to create."""
+
+    tenant_id: NewTenantId
+    name: Name
+    auto_register: bool = True
+    limits: TenantLimits | None = None
+
+
+class TenantChange(Wire):
+    """What to change; absent fields stay. `limits` is replaced as a whole."""
+
+    name: Name | None = None
+    auto_register: bool | None = None
+    limits: TenantLimits | None = None
+
+
+def _limits(limits: TenantLimits | None) -> Limits | None:
+    return Limits(**limits.model_dump()) if limits else None
+
+
+def view(tenant: Tenant) -> TenantView:
+    """A tenant as it is shown."""
+    limits = tenant.limits
+    return TenantView(
+        id=tenant.id,
+        name=tenant.name,
+        auto_register=tenant.auto_register,
+        created_at=rfc3339(tenant.created_us),
+        limits=None
+        if limits == Limits()
+        else TenantLimits(
+            key_per_second=limits.key_per_second,
+            tenant_per_second=limits.tenant_per_second,
+            key_events_per_second=limits.key_events_per_second,
+            tenant_events_per_second=limits.tenant_events_per_second,
+        ),
+    )
+
+
+def _missing() -> SliceError:
+    return SliceError(Code.NOT_FOUND, "There is no such tenant.")
+
+
+@router.get("", operation_id="listTenants", responses=problems())
+async def list_tenants(principal: Platform, services: TheServices) -> TenantList:
+    """Every tenant of the installation."""
+    return TenantList(tenants=[view(tenant) for tenant in await services.tenants.list()])
+
+
+@router.post("", operation_id="createTenant", status_code=201, responses=problems(409))
+async def create_tenant(body: NewTenant, principal: Platform, services: TheServices) -> TenantView:
+    """Create a tenant."""
+    tenant = await services.tenants.create(
+        body.tenant_id, body.name, auto_register=body.auto_register, limits=_limits(body.limits) or Limits()
+    )
+    return view(tenant)
+
+
+@router.get("/{tenantId}", operation_id="getTenant", responses=problems(404))
+async def get_tenant(tenant_id: TenantId, principal: Platform, services: TheServices) -> TenantView:
+    """One tenant."""
+    tenant = await services.tenants.get(tenant_id)
+    if tenant is None:
+        raise _missing()
+    return view(tenant)
+
+
+@router.patch("/{tenantId}", operation_id="changeTenant", responses=problems(404))
+async def change_tenant(
+    tenant_id: TenantId, body: TenantChange, principal: Platform, services: TheServices
+) -> TenantView:
+    """Change a tenant; its keys follow at once here, within seconds elsewhere."""
+    tenant = await services.tenants.change(
+        tenant_id, name=body.name, auto_register=body.auto_register, limits=_limits(body.limits)
+    )
+    if tenant is None:
+        raise _missing()
+    services.access.keys.forget_tenant(tenant.no)
+    services.access.people.forget_profiles()
+    return view(tenant)
