@@ -59,7 +59,7 @@ web-check: web/node_modules/.stamp ## the page: biome, tsc, vitest
 	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test
 
 openapi: setup ## write web/openapi.json anew, and the page's client from it
-	$(BIN)/python -m telemetry_slice openapi > web/openapi.json.new
+	$(BIN)/python .ci/openapi > web/openapi.json.new
 	mv web/openapi.json.new web/openapi.json
 	cd web && npm run --silent generate
 

@@ -81,7 +81,10 @@ def settings_page() -> str:
     assert [name for name, _, meaning in rows if not meaning] == [], "a setting says its unit and meaning"
     return (
         f"# Settings\n\n{MADE}\nFrom the environment, or without the prefix and in lower case from `tslice.toml` in the"
-        " working directory; the environment wins.\n\n" + table(("setting", "default", "meaning"), rows)
+        " working directory; the environment wins.\n\n"
+        + table(("setting", "default", "meaning"), rows)
+        + "\nThe verbs of `tslice` that talk to a server elsewhere also read `TSLICE_URL` (its address), `TSLICE_KEY` (the"
+        " key to act with) and `TSLICE_CA_FILE` (PEM file of further trusted issuers).\n"
     )
 
 
