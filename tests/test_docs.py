@@ -83,7 +83,7 @@ def settings_page() -> str:
         f"# Settings\n\n{MADE}\nFrom the environment, or without the prefix and in lower case from `tslice.toml` in the"
         " working directory; the environment wins.\n\n"
         + table(("setting", "default", "meaning"), rows)
-        + "\nThe verbs of `tslice` that talk to a server elsewhere also read `TSLICE_URL` (its address), `TSLICE_KEY` (the"
+        + "\nVerbs of `tslice` that talk to a server elsewhere also read `TSLICE_URL` (its address), `TSLICE_KEY` (the"
         " key to act with) and `TSLICE_CA_FILE` (PEM file of further trusted issuers).\n"
     )
 
