@@ -37,6 +37,15 @@ export function useSignOut() {
   });
 }
 
+/** Acts for another tenant of this person from now on. */
+export function useChooseTenant() {
+  return useMutation({
+    mutationFn: (tenantId: string) => request<Me>("POST", "/api/v1/auth/tenant", { body: { tenantId } }),
+    // Nothing of the former tenant may stay on the page.
+    onSuccess: () => window.location.assign("/devices"),
+  });
+}
+
 export interface SetupRequest {
   token: string;
   email: string;

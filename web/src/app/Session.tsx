@@ -58,7 +58,11 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
       ) : (
         <Failure
           title="No tenant"
-          message="This account administers the platform and belongs to no tenant, so there is no telemetry to show."
+          message={
+            shown.tenants.length > 0
+              ? "Choose a tenant at the top of the page."
+              : "This account administers the platform and belongs to no tenant, so there is no telemetry to show."
+          }
         />
       )}
     </Shell>

@@ -1,7 +1,7 @@
 import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
-import { useSignOut } from "../api/session";
+import { useChooseTenant, useSignOut } from "../api/session";
 import type { Me } from "../api/types";
 import { Icon, Logo } from "../ui/Icon";
 
@@ -40,9 +40,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           </nav>
           <div className="bar-end">
             <div className="who">
-              <span className="tenant" data-testid="tenant">
-                {me.tenant?.name ?? "Platform"}
-              </span>
+              <Tenant me={me} />
               <span className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
                 {me.user?.name || me.user?.email || me.kind}
               </span>
@@ -66,6 +64,35 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
         {children}
       </main>
     </>
+  );
+}
+
+/** The tenant's name; a choice for who belongs to several. */
+function Tenant({ me }: { me: Me }) {
+  const choose = useChooseTenant();
+  if (me.tenants.length < 2) {
+    return (
+      <span className="tenant" data-testid="tenant">
+        {me.tenant?.name ?? "Platform"}
+      </span>
+    );
+  }
+  return (
+    <select
+      className="tenant tenant-choice"
+      aria-label="Tenant"
+      data-testid="tenant"
+      value={me.tenant?.id ?? ""}
+      disabled={choose.isPending}
+      onChange={(event) => choose.mutate(event.currentTarget.value)}
+    >
+      {!me.tenant && <option value="">Choose a tenant</option>}
+      {me.tenants.map((tenant) => (
+        <option key={tenant.id} value={tenant.id}>
+          {tenant.name}
+        </option>
+      ))}
+    </select>
   );
 }
 
