@@ -25,18 +25,18 @@ GROUP, COUNT, LEAST, GREATEST, LAST, ODD, LIMBS = range(7)
 
 
 def _limbs(rows: Select[tuple[int, int, float]]) -> Select[tuple[int, int, float, int, int, float, int]]:
-    """`rows` (g, recorded_us, x) with l1, l2 and, as doubles, what l3 should be and is; l1 is NULL where x is too large.
+    """`rows` (g, recorded_us, x) with l1, l2, what is left for l3 as a double, and l3; NULL where x is too large.
 
     OFFSET 0 keeps the planner from writing the inner expressions out wherever they are used.
     """
-    a = rows.offset(0).subquery()
+    a = rows.subquery()
     first = case((func.abs(a.c.x) < _LARGE, cast(a.c.x, BigInteger)))
     b = select(a.c.g, a.c.recorded_us, a.c.x, first.label("l1")).offset(0).subquery()
     rest = ((b.c.x - b.c.l1) * _SCALE).label("r2")
     c = select(b.c.g, b.c.recorded_us, b.c.x, b.c.l1, rest).subquery()
     d = select(c.c.g, c.c.recorded_us, c.c.x, c.c.l1, c.c.r2, cast(c.c.r2, BigInteger).label("l2")).subquery()
     rest = ((d.c.r2 - d.c.l2) * _SCALE).label("r3")
-    e = select(d.c.g, d.c.recorded_us, d.c.x, d.c.l1, d.c.l2, rest).offset(0).subquery()
+    e = select(d.c.g, d.c.recorded_us, d.c.x, d.c.l1, d.c.l2, rest).subquery()
     last = cast(e.c.r3, BigInteger).label("l3")
     return select(e.c.g, e.c.recorded_us, e.c.x, e.c.l1, e.c.l2, e.c.r3, last).offset(0)
 

@@ -19,7 +19,7 @@ from .telemetry_tables import series_latest, telemetry_events
 
 _e = telemetry_events.c
 _s = series_table.c
-_FIRST_WINDOW_US = MINUTE_US
+_FIRST_WINDOW_US = 4 * MINUTE_US
 _WINDOW_FACTOR = 16
 _ROWS_AT_ONCE = 1_000
 

@@ -1,0 +1,160 @@
+"""News of stored events for whoever watches: best effort and bounded; a slow reader is cut off, never waited for.
+
+Every watcher has a sequence of its own within the epoch of this process. A gap in the sequence, another epoch or
+silence tells it to read again what it missed; nothing here is the truth about what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+from ..model.errors import Code, SliceError
+from ..model.events import EventBatch, Kind, Outcome, TenantNo
+from ..model.series import Reading
+from ..observe import LIVE_DROPPED, LIVE_SOCKETS
+from ..ports.edge import Bus
+
+FLUSH_S = 0.1
+FRAME_READINGS = 500
+PENDING_EVENTS = 20_000
+WATCHERS_PER_TENANT = 100
+_STORED = int(Outcome.STORED)
+
+
+class Watcher:
+    """One connection's view: the stored readings that pass its filter, and whether it still keeps up.
+
+    Attributes:
+        cut: set when the watcher fell behind and was cut off.
+    """
+
+    def __init__(
+        self, device_no: int | None, types: frozenset[str] | None, pending_events: int, end: Callable[[Watcher], None]
+    ) -> None:
+        self.cut = asyncio.Event()
+        self._device_no = device_no
+        self._types = types
+        self._pending_events = pending_events
+        self._end = end
+        self._waiting: deque[tuple[EventBatch, bytes, int]] = deque()
+        self._waiting_events = 0
+        self._news = asyncio.Event()
+
+    def hear(self, batch: EventBatch, outcomes: bytes, stored_us: int) -> None:
+        """Take note of a settled batch; the work on it is the watcher's, when it comes to it."""
+        if self.cut.is_set() or (self._device_no is not None and self._device_no not in batch.devices):
+            return
+        stored = outcomes.count(_STORED)
+        if not stored:
+            return
+        self._waiting_events += stored
+        if self._waiting_events > self._pending_events:
+            self._waiting.clear()
+            self.cut.set()
+            LIVE_DROPPED.inc()
+        else:
+            self._waiting.append((batch, outcomes, stored_us))
+        self._news.set()
+
+    async def frames(self) -> AsyncIterator[Sequence[Reading]]:
+        """Readings as they are stored, gathered for a moment, at most `FRAME_READINGS` at a time; ends once cut off.
+
+        What is stored while the caller sends a frame counts against the watcher's bound.
+        """
+        while not self.cut.is_set():
+            await self._news.wait()
+            await asyncio.sleep(FLUSH_S / 2)
+            self._news.clear()
+            frame: list[Reading] = []
+            while self._waiting:
+                batch, outcomes, stored_us = self._waiting.popleft()
+                self._waiting_events -= outcomes.count(_STORED)
+                for reading in self._readings(batch, outcomes, stored_us):
+                    frame.append(reading)
+                    if len(frame) == FRAME_READINGS:
+                        yield frame
+                        frame = []
+            if frame:
+                yield frame
+
+    def _readings(self, batch: EventBatch, outcomes: bytes, stored_us: int) -> Iterator[Reading]:
+        for index, outcome in enumerate(outcomes):
+            if outcome != _STORED or (self._device_no is not None and batch.devices[index] != self._device_no):
+                continue
+            event_id = batch.event_id(index)
+            for type_, unit, kind, value in batch.measurements[index]:
+                if self._types is None or type_ in self._types:
+                    yield Reading(
+                        event_id,
+                        batch.device_ids[index],
+                        type_,
+                        unit,
+                        bool(value) if kind == Kind.BOOLEAN else value,
+                        batch.recorded_us[index],
+                        batch.received_us,
+                        stored_us,
+                        batch.keys[index],
+                    )
+
+    def leave(self) -> None:
+        """Stop watching; a second time does nothing."""
+        self._end(self)
+
+
+class Hub:
+    """The watchers of this process, by tenant: one listener on the bus for all of a tenant's watchers.
+
+    Attributes:
+        epoch: random, new with every start: sequences of another epoch cannot be compared.
+    """
+
+    def __init__(
+        self, bus: Bus, *, watchers_per_tenant: int = WATCHERS_PER_TENANT, pending_events: int = PENDING_EVENTS
+    ) -> None:
+        self.epoch = secrets.token_hex(8)
+        self._bus = bus
+        self._watchers_per_tenant = watchers_per_tenant
+        self._pending_events = pending_events
+        self._watchers: dict[TenantNo, set[Watcher]] = {}
+        self._endings: dict[TenantNo, Callable[[], None]] = {}
+
+    def watch(self, tenant: TenantNo, *, device_no: int | None = None, types: Sequence[str] | None = None) -> Watcher:
+        """A new watcher of the tenant's stored readings, of one device and some types if given.
+
+        Raises:
+            SliceError: QUOTA_EXCEEDED if the tenant has too many.
+        """
+        watchers = self._watchers.setdefault(tenant, set())
+        if len(watchers) >= self._watchers_per_tenant:
+            detail = f"This tenant has {len(watchers)} live connections, which is the most there may be."
+            raise SliceError(Code.QUOTA_EXCEEDED, detail, retry_after_s=10.0, policy="live-connections")
+        watcher = Watcher(
+            device_no,
+            frozenset(types) if types else None,
+            self._pending_events,
+            lambda watcher: self._leave(tenant, watcher),
+        )
+        watchers.add(watcher)
+        LIVE_SOCKETS.inc()
+        if tenant not in self._endings:
+            self._endings[tenant] = self._bus.listen(
+                tenant, lambda batch, outcomes, stored_us: self._tell(tenant, batch, outcomes, stored_us)
+            )
+        return watcher
+
+    def _tell(self, tenant: TenantNo, batch: EventBatch, outcomes: bytes, stored_us: int) -> None:
+        for watcher in self._watchers.get(tenant, ()):
+            watcher.hear(batch, outcomes, stored_us)
+
+    def _leave(self, tenant: TenantNo, watcher: Watcher) -> None:
+        watchers = self._watchers.get(tenant, set())
+        if watcher not in watchers:
+            return
+        watchers.discard(watcher)
+        LIVE_SOCKETS.dec()
+        if not watchers:
+            del self._watchers[tenant]
+            self._endings.pop(tenant)()
