@@ -168,9 +168,7 @@ def _signed_in(request: Request, response: Response, signed_in: SignIn) -> Me:
 
 
 def _pair(tokens: Tokens) -> TokenPair:
-    return TokenPair(
-        access_token=tokens.access_token, expires_in=tokens.expires_s, refresh_token=tokens.refresh_token
-    )
+    return TokenPair(access_token=tokens.access_token, expires_in=tokens.expires_s, refresh_token=tokens.refresh_token)
 
 
 @router.get("/api/v1/me", operation_id="getMe", responses=problems())
@@ -196,7 +194,7 @@ async def login(body: Login, services: TheServices, request: Request, response: 
 
 
 @router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
-async def logout(principal: Anyone, services: TheServices, request: Request, response: Response) -> None:
+async def logout(_principal: Anyone, services: TheServices, request: Request, response: Response) -> None:
     """End the browser session."""
     cookie = session_cookie(request)
     if cookie is not None:
@@ -242,7 +240,12 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
     """Take up the one-time set-up link: the first administrator, who owns the first tenant."""
     require_same_origin(request)
     signed_in = await services.access.people.set_up(
-        body.token, body.email, body.password, body.tenant_id, body.tenant_name, client_address(request)
+        body.token,
+        body.email,
+        body.password,
+        tenant_id=body.tenant_id,
+        tenant_name=body.tenant_name,
+        address=client_address(request),
     )
     return _signed_in(request, response, signed_in)
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from . import access, books, dead_letters, devices, docs, health, keys, page, problems, tenants, users
+from . import access, books, dead_letters, devices, docs, health, ingest, keys, page, problems, tenants, users
 from .paths import EncodedSlashes
 from .services import Services
 
@@ -57,5 +57,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         document = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(document.pop("$defs", {}))
         schemas["Problem"] = document
+        paths, bodies = ingest.openapi()
+        schema["paths"].update(paths)
+        schemas.update(bodies)
         app.openapi_schema = schema
     return app.openapi_schema

@@ -82,7 +82,7 @@ class NewDevice(Wire):
     device_id: NewDeviceId
     label: Text200 | None = None
     location: Text200 = ""
-    tags: Tags = []
+    tags: Tags = Field(default_factory=list)
 
 
 class DeviceChange(Wire):
@@ -145,6 +145,7 @@ def _place(device: Device, sort: Sort) -> list[str | int]:
 
 @router.get("", operation_id="listDevices", responses=problems())
 async def list_devices(
+    *,
     caller: Reader,
     services: TheServices,
     q: Annotated[str | None, Query(max_length=200, description="Part of id, label or location.")] = None,
@@ -211,9 +212,7 @@ async def get_device(device_id: DeviceId, caller: Reader, services: TheServices)
 
 
 @router.patch("/{deviceId}", operation_id="changeDevice", responses=problems(404))
-async def change_device(
-    device_id: DeviceId, body: DeviceChange, caller: Operator, services: TheServices
-) -> DeviceView:
+async def change_device(device_id: DeviceId, body: DeviceChange, caller: Operator, services: TheServices) -> DeviceView:
     """Change label, location or tags."""
     device = await services.devices.change(
         caller.tenant.no, device_id, label=body.label, location=body.location, tags=body.tags

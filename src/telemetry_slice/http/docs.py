@@ -49,7 +49,11 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parts = [f"<section><h3>{method.upper()} {escape(path)}</h3>"]
     parts.append(f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>")
     rows = [
-        _row(p["name"], _kind(p.get("schema", {})), p.get("description", "") + (" (required)" if p.get("required") else ""))
+        _row(
+            p["name"],
+            _kind(p.get("schema", {})),
+            p.get("description", "") + (" (required)" if p.get("required") else ""),
+        )
         for p in operation.get("parameters", [])
     ]
     if rows:
@@ -77,7 +81,8 @@ def render(document: dict[str, Any]) -> str:
     schemas = []
     for name, schema in sorted(document.get("components", {}).get("schemas", {}).items()):
         rows = [
-            _row(field, _kind(kind), kind.get("description", "")) for field, kind in schema.get("properties", {}).items()
+            _row(field, _kind(kind), kind.get("description", ""))
+            for field, kind in schema.get("properties", {}).items()
         ]
         body = f"<table>{''.join(rows)}</table>" if rows else f"<p>{_kind(schema)}</p>"
         note = escape(schema.get("description", ""))

@@ -70,9 +70,9 @@ class NewKey(Wire):
 
     kind: Literal[KeyKind.GATEWAY, KeyKind.SERVICE]
     name: Text200 = ""
-    scopes: Annotated[set[Scope], Field(max_length=len(Scope))] = set()
+    scopes: Annotated[set[Scope], Field(max_length=len(Scope), default_factory=set)]
     expires_at: str | None = None
-    addresses: Annotated[list[Annotated[str, AfterValidator(_network)]], Field(max_length=32)] = []
+    addresses: Annotated[list[Annotated[str, AfterValidator(_network)]], Field(max_length=32, default_factory=list)]
 
 
 class Rotation(Wire):
@@ -140,9 +140,7 @@ async def list_device_keys(device_id: DeviceId, caller: Operator, services: TheS
     return KeyList(keys=[_shown(record) for record in await services.keys.list(caller.tenant.no, device.id)])
 
 
-@router.post(
-    "/devices/{deviceId}/keys", operation_id="issueDeviceKey", status_code=201, responses=problems(404, 409)
-)
+@router.post("/devices/{deviceId}/keys", operation_id="issueDeviceKey", status_code=201, responses=problems(404, 409))
 async def issue_device_key(
     device_id: DeviceId, caller: Operator, services: TheServices, body: NewDeviceKey | None = None
 ) -> IssuedKey:

@@ -85,7 +85,7 @@ class Page:
 
     def _answer(self, request: Request) -> Response:
         path = request.url.path
-        if path.startswith(_API) or path.startswith("/assets/") and path not in self._files:
+        if path.startswith(_API) or (path.startswith("/assets/") and path not in self._files):
             raise HTTPException(404)
         if request.method not in {"GET", "HEAD"}:
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})

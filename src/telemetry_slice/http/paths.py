@@ -40,5 +40,5 @@ class EncodedSlashes:
         raw: bytes = scope.get("raw_path") or b""
         if b"%2f" in raw.lower():
             path = raw.partition(b"?")[0].decode("latin-1")
-            scope = scope | {"path": unquote(path.replace("%2F", _SLASH).replace("%2f", _SLASH))}
+            scope = {**scope, "path": unquote(path.replace("%2F", _SLASH).replace("%2f", _SLASH))}
         await self._app(scope, receive, send)

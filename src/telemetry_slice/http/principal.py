@@ -137,9 +137,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     return await access.session(cookie)
 
 
-_bearer_scheme = HTTPBearer(
-    auto_error=False, scheme_name="bearer", description="An access token or a key (`tsk_…`)."
-)
+_bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", description="An access token or a key (`tsk_…`).")
 _key_scheme = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="apiKey", description="A key (`tsk_…`).")
 _cookie_scheme = APIKeyCookie(
     name=SESSION_COOKIE, auto_error=False, scheme_name="session", description="The browser's session."

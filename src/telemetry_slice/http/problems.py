@@ -140,7 +140,9 @@ def refusal_of_validation(error: RequestValidationError) -> SliceError:
         reason = found[0].get("ctx", {}).get("error", "not JSON")
         return SliceError(Code.MALFORMED, f"The body is not valid JSON: {reason}.")
     fields = tuple(FieldError(_pointer(item["loc"]), item["msg"].removeprefix("Value error, ")) for item in found[:100])
-    return SliceError(Code.INVALID, fields[0].detail if len(fields) == 1 else "Several fields are at fault.", fields=fields)
+    return SliceError(
+        Code.INVALID, fields[0].detail if len(fields) == 1 else "Several fields are at fault.", fields=fields
+    )
 
 
 def _refusal_of_status(error: HTTPException) -> Response:
@@ -215,5 +217,5 @@ class UnexpectedErrors:
 def install(app: FastAPI) -> None:
     """Make `app` answer every error with a problem document."""
     for kind in (SliceError, UnavailableError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, _handle)  # type: ignore[arg-type]  # WebSockets are handled too
+        app.add_exception_handler(kind, _handle)
     app.add_middleware(UnexpectedErrors)

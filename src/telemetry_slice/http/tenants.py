@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from ..model.errors import Code, SliceError
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
-from .principal import Platform, TheServices
+from .principal import TheServices, platform
 from .problems import problems
 from .schemas import Name, NewTenantId, Wire
 
-router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"])
+router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], dependencies=[Depends(platform)])
 
 PerSecond = Annotated[int, Field(ge=0, le=1_000_000_000)]
 TenantId = Annotated[str, Path(alias="tenantId", max_length=64)]
@@ -90,13 +90,13 @@ def _missing() -> SliceError:
 
 
 @router.get("", operation_id="listTenants", responses=problems())
-async def list_tenants(principal: Platform, services: TheServices) -> TenantList:
+async def list_tenants(services: TheServices) -> TenantList:
     """Every tenant of the installation."""
     return TenantList(tenants=[view(tenant) for tenant in await services.tenants.list()])
 
 
 @router.post("", operation_id="createTenant", status_code=201, responses=problems(409))
-async def create_tenant(body: NewTenant, principal: Platform, services: TheServices) -> TenantView:
+async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
     """Create a tenant."""
     tenant = await services.tenants.create(
         body.tenant_id, body.name, auto_register=body.auto_register, limits=_limits(body.limits) or Limits()
@@ -105,7 +105,7 @@ async def create_tenant(body: NewTenant, principal: Platform, services: TheServi
 
 
 @router.get("/{tenantId}", operation_id="getTenant", responses=problems(404))
-async def get_tenant(tenant_id: TenantId, principal: Platform, services: TheServices) -> TenantView:
+async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     """One tenant."""
     tenant = await services.tenants.get(tenant_id)
     if tenant is None:
@@ -114,9 +114,7 @@ async def get_tenant(tenant_id: TenantId, principal: Platform, services: TheServ
 
 
 @router.patch("/{tenantId}", operation_id="changeTenant", responses=problems(404))
-async def change_tenant(
-    tenant_id: TenantId, body: TenantChange, principal: Platform, services: TheServices
-) -> TenantView:
+async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices) -> TenantView:
     """Change a tenant; its keys follow at once here, within seconds elsewhere."""
     tenant = await services.tenants.change(
         tenant_id, name=body.name, auto_register=body.auto_register, limits=_limits(body.limits)

@@ -1,4 +1,4 @@
-"""Cursors: a place in an ordered listing, sealed so that only the same tenant with the same filter may go on from it."""
+"""Cursors: a place in an ordered listing, sealed for one tenant and one filter."""
 
 from __future__ import annotations
 

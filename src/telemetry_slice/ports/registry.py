@@ -10,11 +10,15 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
 
+NO_LIMITS = Limits()
+
 
 class Tenants(Protocol):
     """Every tenant of the installation."""
 
-    async def create(self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = Limits()) -> Tenant:
+    async def create(
+        self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = NO_LIMITS
+    ) -> Tenant:
         """Raises SliceError CONFLICT if the id is taken."""
 
     async def get(self, tenant_id: str) -> Tenant | None: ...
@@ -23,7 +27,12 @@ class Tenants(Protocol):
         """All, by id."""
 
     async def change(
-        self, tenant_id: str, *, name: str | None = None, auto_register: bool | None = None, limits: Limits | None = None
+        self,
+        tenant_id: str,
+        *,
+        name: str | None = None,
+        auto_register: bool | None = None,
+        limits: Limits | None = None,
     ) -> Tenant | None:
         """Change what is given; None if there is no such tenant."""
 
@@ -214,7 +223,9 @@ class FirstRun(Protocol):
     async def offer(self, token: bytes, expires_us: int) -> bool:
         """Let the SHA-256 `token` be the only open offer; False, and no offer, once any account exists."""
 
-    async def claim(self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str) -> Tenant | None:
+    async def claim(
+        self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str
+    ) -> Tenant | None:
         """Take up the offer in one transaction: account, tenant, and ownership. None if there is no such open offer.
 
         Raises SliceError CONFLICT if the tenant's id is taken (the offer stays open).

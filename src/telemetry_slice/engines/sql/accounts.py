@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
@@ -13,7 +12,7 @@ from ...model.events import TenantNo
 from ...model.tenancy import Limits, Role, Tenant
 from ...ports.edge import Clock
 from ...ports.registry import Account, Membership
-from .database import Database
+from .database import AnyRow, Database
 from .registry_tables import accounts, first_run_offers, memberships, tenants
 from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of
 
@@ -26,13 +25,11 @@ _COLUMNS = (
 )
 
 
-def _account(row: Row[Any]) -> Account:
+def _account(row: AnyRow) -> Account:
     return Account(row.user_id, row.email, row.name, row.password, row.platform_admin)
 
 
-def _insert(
-    connection: Connection, account: Account, roles: Sequence[tuple[TenantNo, Role]], now_us: int
-) -> None:
+def _insert(connection: Connection, account: Account, roles: Sequence[tuple[TenantNo, Role]], now_us: int) -> None:
     try:
         connection.execute(
             accounts.insert().values(
@@ -64,9 +61,7 @@ class SqlAccounts:
 
     async def by_email(self, email: str) -> Account | None:
         def work(connection: Connection) -> Account | None:
-            row = connection.execute(
-                select(*_COLUMNS).where(accounts.c.email_folded == email.casefold())
-            ).one_or_none()
+            row = connection.execute(select(*_COLUMNS).where(accounts.c.email_folded == email.casefold())).one_or_none()
             return _account(row) if row else None
 
         return await self._database.read(work)
@@ -151,7 +146,9 @@ class SqlFirstRun:
 
         return await self._database.write(work)
 
-    async def claim(self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str) -> Tenant | None:
+    async def claim(
+        self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str
+    ) -> Tenant | None:
         def work(connection: Connection) -> Tenant | None:
             taken = connection.execute(
                 first_run_offers.delete().where(

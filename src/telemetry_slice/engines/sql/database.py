@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ...model.errors import UnavailableError
 
 T = TypeVar("T")
+AnyRow = Row[*tuple[Any, ...]]
+"""A row whose columns its reader knows by name."""
 
 
 class Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, tuple_
+from sqlalchemy import Connection, Table, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +14,7 @@ from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
 from ...model.tenancy import Device
 from ...ports.edge import Clock
-from .database import Database
+from .database import AnyRow, Database
 from .registry_tables import device_tags, devices, keys
 
 _COLUMNS = (
@@ -34,16 +34,18 @@ _SORT = {
 
 
 def _search(device_id: str, label: str, location: str) -> str:
-    return "\n".join((device_id, label, location)).casefold()
+    return f"{device_id}\n{label}\n{location}".casefold()
 
 
 def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows whose unique key is not there yet."""
-    dialect_insert = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}[connection.dialect.name]
-    connection.execute(dialect_insert(table).on_conflict_do_nothing(), rows)
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
+    else:
+        connection.execute(postgresql_insert(table).on_conflict_do_nothing(), rows)
 
 
-def _with_tags(connection: Connection, rows: Iterable[Row[Any]]) -> list[Device]:
+def _with_tags(connection: Connection, rows: Iterable[AnyRow]) -> list[Device]:
     rows = list(rows)
     tags: dict[int, list[str]] = {}
     if rows:
@@ -179,9 +181,7 @@ class SqlDevices:
         def work(connection: Connection) -> bool:
             device_no = connection.execute(
                 devices.update()
-                .where(
-                    devices.c.tenant_no == tenant, devices.c.device_id == device_id, devices.c.deleted_us.is_(None)
-                )
+                .where(devices.c.tenant_no == tenant, devices.c.device_id == device_id, devices.c.deleted_us.is_(None))
                 .values(deleted_us=now_us)
                 .returning(devices.c.device_no)
             ).scalar_one_or_none()

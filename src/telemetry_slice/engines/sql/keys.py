@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
 from ...model.tenancy import KeyKind, Scope
 from ...ports.edge import Clock
 from ...ports.registry import KeyRecord
-from .database import Database
+from .database import AnyRow, Database
 from .registry_tables import devices, keys, tenants
 from .tenants import TENANT_COLUMNS, tenant_of
 
@@ -23,7 +22,7 @@ _FROM = keys.join(tenants, tenants.c.tenant_no == keys.c.tenant_no).outerjoin(
 )
 
 
-def _record(row: Row[Any]) -> KeyRecord:
+def _record(row: AnyRow) -> KeyRecord:
     at = row._mapping  # noqa: SLF001 - the documented way to read by column
     return KeyRecord(
         key_id=at[keys.c.key_id],

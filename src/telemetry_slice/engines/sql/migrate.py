@@ -46,12 +46,19 @@ def upgrade(engine: Engine, history: str, target: str = "head") -> None:
     config, scripts = _scripts(history)
     present = current(engine)
     if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
-        raise NewerSchemaError(f"{history}: revision {present} is newer than this release (which knows {head(history)})")
+        raise NewerSchemaError(
+            f"{history}: revision {present} is newer than this release (which knows {head(history)})"
+        )
     if target == "head" and present == scripts.get_current_head():
         return
-    with EnvironmentContext(
-        config, scripts, fn=lambda revision, _context: scripts._upgrade_revs(target, revision)  # noqa: SLF001
-    ) as environment, engine.connect() as connection:
+    with (
+        EnvironmentContext(
+            config,
+            scripts,
+            fn=lambda revision, _context: scripts._upgrade_revs(target, revision),  # noqa: SLF001
+        ) as environment,
+        engine.connect() as connection,
+    ):
         # The dialects in use can roll DDL back; Alembic assumes the contrary of SQLite.
         environment.configure(connection=connection, transactional_ddl=True)
         with environment.begin_transaction():

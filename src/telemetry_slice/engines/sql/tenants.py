@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
 from ...model.tenancy import Limits, Tenant
 from ...ports.edge import Clock
-from .database import Database
+from ...ports.registry import NO_LIMITS
+from .database import AnyRow, Database
 from .registry_tables import tenants
 
 TENANT_COLUMNS = tuple(tenants.c)
 
 
-def tenant_of(row: Row[Any]) -> Tenant:
+def tenant_of(row: AnyRow) -> Tenant:
     """The tenant in a row that has `TENANT_COLUMNS`."""
     at = row._mapping  # noqa: SLF001 - the documented way to read by column
     return Tenant(
@@ -69,7 +70,9 @@ class SqlTenants:
         self._database = database
         self._clock = clock
 
-    async def create(self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = Limits()) -> Tenant:
+    async def create(
+        self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = NO_LIMITS
+    ) -> Tenant:
         now_us = self._clock.now_us()
         return await self._database.write(
             lambda connection: insert_tenant(
@@ -92,7 +95,12 @@ class SqlTenants:
         )
 
     async def change(
-        self, tenant_id: str, *, name: str | None = None, auto_register: bool | None = None, limits: Limits | None = None
+        self,
+        tenant_id: str,
+        *,
+        name: str | None = None,
+        auto_register: bool | None = None,
+        limits: Limits | None = None,
     ) -> Tenant | None:
         values: dict[str, Any] = {} if limits is None else dict(_limit_columns(limits))
         if name is not None:

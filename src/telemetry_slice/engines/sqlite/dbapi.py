@@ -271,7 +271,10 @@ class ApswDialect(SQLiteDialect):
     def create_connect_args(self, url: URL) -> ConnectArgsType:
         return [url.database or ":memory:"], {}
 
-    def get_isolation_level_values(self, dbapi_connection: DBAPIConnection) -> Sequence[IsolationLevel]:
+    def get_isolation_level_values(
+        self,
+        dbapi_connection: DBAPIConnection,  # noqa: ARG002 - the same for every connection
+    ) -> Sequence[IsolationLevel]:
         return ["SERIALIZABLE", "AUTOCOMMIT"]
 
     def get_isolation_level(self, dbapi_connection: DBAPIConnection) -> IsolationLevel:
@@ -287,7 +290,7 @@ class ApswDialect(SQLiteDialect):
         """Nothing to add: `connect` has set the pragmas."""
         return None
 
-    def _get_server_version_info(self, connection: object) -> tuple[int, ...]:
+    def _get_server_version_info(self, connection: object) -> tuple[int, ...]:  # noqa: ARG002 - linked in
         return sqlite_version_info
 
 

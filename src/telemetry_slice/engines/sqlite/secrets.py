@@ -32,7 +32,10 @@ class FolderSecrets:
 
 
 def load_secrets(folder: Path) -> FolderSecrets:
-    """The secrets of a folder. Raises FileNotFoundError, or ValueError for a file that others may read or that is broken."""
+    """The secrets of a folder.
+
+    Raises FileNotFoundError, or ValueError for a file that is broken or that others may read.
+    """
     path = folder / NAME
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:

@@ -178,7 +178,11 @@ class KeyRing:
         mac = hmac.digest(self._pepper, token.encode(), "sha256")
         # The comparison is made for unknown ids, too, so that they take as long.
         right = hmac.compare_digest(mac, record.mac if record else bytes(32))
-        live = record is not None and record.revoked_us is None and (record.expires_us is None or record.expires_us > now_us)
+        live = (
+            record is not None
+            and record.revoked_us is None
+            and (record.expires_us is None or record.expires_us > now_us)
+        )
         if record is None or not right or not live:
             self._refused[digest] = began + REFUSED_S
             if len(self._refused) > _MAX_REFUSED:

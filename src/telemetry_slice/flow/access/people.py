@@ -161,9 +161,7 @@ class People:
 
     def _session(self, kind: SessionKind, user_id: str, tenant_id: str | None, family: str) -> tuple[str, Session]:
         token, now_us = secrets.token_urlsafe(32), self._clock.now_us()
-        return token, Session(
-            _digest(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False
-        )
+        return token, Session(_digest(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False)
 
     async def _new_session(self, kind: SessionKind, profile: Profile) -> tuple[str, Session]:
         tenant = profile.user.tenant
@@ -302,7 +300,7 @@ class People:
         return token if offered else None
 
     async def set_up(
-        self, token: str, email: str, password: str, tenant_id: str, tenant_name: str, address: str | None
+        self, token: str, email: str, password: str, *, tenant_id: str, tenant_name: str, address: str | None
     ) -> SignIn:
         """Take up the offer: a platform administrator, who owns the first tenant.
 

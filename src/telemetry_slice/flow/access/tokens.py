@@ -42,7 +42,13 @@ class Signer:
         self._kid = self._key.thumbprint()
 
     def sign(
-        self, subject: str, now_s: int, *, tenant_id: str | None = None, role: str | None = None, lifetime_s: int = LIFETIME_S
+        self,
+        subject: str,
+        now_s: int,
+        *,
+        tenant_id: str | None = None,
+        role: str | None = None,
+        lifetime_s: int = LIFETIME_S,
     ) -> str:
         """A token for `subject` from `now_s` (seconds since the epoch) on."""
         claims: dict[str, Any] = {
