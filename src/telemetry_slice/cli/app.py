@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
+from . import administration
 from .failure import CliError
+from .options import DATA, AsJson, Data, Key, TenantId, Url
 
 app = typer.Typer(
     name="tslice",
@@ -21,13 +23,56 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Data = Annotated[Path, typer.Option("--data", envvar="TSLICE_DATA", help="Data folder of the local platform.")]
-Url = Annotated[str | None, typer.Option("--url", envvar="TSLICE_URL", help="Address of the server.")]
-Key = Annotated[str | None, typer.Option("--key", envvar="TSLICE_KEY", help="Key (tsk_…) to act with.")]
-TenantId = Annotated[str | None, typer.Option("--tenant", help="Tenant to act in.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(administration.tenants, name="tenants")
+app.add_typer(administration.devices, name="devices")
+app.add_typer(administration.keys, name="keys")
+app.add_typer(administration.users, name="users")
+dead_letters = typer.Typer(help="Accepted events that could not be stored.", no_args_is_help=True)
+app.add_typer(dead_letters, name="dead-letters")
 
-DATA = Path("./data")
+
+@app.command()
+def up(
+    *,
+    data: Data = DATA,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="On an empty folder: a set-up link, no demo.")] = False,
+    demo_public: Annotated[
+        bool, typer.Option("--demo-public", help="Serve the demo's credentials on other than loopback, knowingly.")
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate chain: HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+) -> None:
+    """Run the platform: everything in one command, data in one folder, a demo if it is empty."""
+    from .configuration import settings_of
+    from .up import run_up
+
+    settings = settings_of(data=data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    run_up(settings, wants_demo=not no_demo, demo_public=demo_public)
+
+
+@app.command()
+def migrate(*, data: Data = DATA) -> None:
+    """Bring the schemas of a data folder up to date; `up` does the same when it starts."""
+    from ..engines.sql.migrate import NewerSchemaError
+    from ..engines.sqlite.folder import FolderBusyError
+    from ..runtime import migrate_embedded
+    from .configuration import settings_of
+
+    try:
+        migrate_embedded(settings_of(data=data))
+    except (FolderBusyError, NewerSchemaError) as error:
+        raise CliError(str(error)) from error
+    print(f"{data} is up to date")
+
+
+@app.command()
+def doctor(*, url: Url = None, key: Key = None, data: Data = DATA, as_json: AsJson = False) -> None:
+    """Check settings, folder, databases, disk, clock and server, and say what to do."""
+    from .doctor import run_doctor
+
+    raise typer.Exit(run_doctor(url, key, data, as_json=as_json))
 
 
 @app.command()
@@ -99,6 +144,130 @@ def agent(
     name = device or platform.node() or "host"
     place = blake2b(repr((target.url, name)).encode(), digest_size=8).hexdigest()
     run_agent_verb(target, name, interval, spool or state_folder() / "spool" / place)
+
+
+@app.command()
+def tail(
+    *,
+    device: Annotated[str | None, typer.Option(help="Only of this device.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="Only of this type.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many events.")] = None,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Print events as they are stored, until stopped."""
+    from .connection import Where, with_api
+    from .tail import tail as follow
+
+    try:
+        with_api(
+            Where(url, key, data, tenant),
+            lambda api: follow(api, device=device, type_=type_, as_json=as_json, limit=limit),
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def books(
+    *,
+    from_: Annotated[str | None, typer.Option("--from", help="Received at or after this time.")] = None,
+    to: Annotated[str | None, typer.Option(help="Received before this time.")] = None,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Print what became of everything that arrived; fails if the books do not balance."""
+    from .books import show_books
+    from .connection import Where, with_api
+
+    where = Where(url, key, data, tenant)
+    raise typer.Exit(with_api(where, lambda api: show_books(api, from_, to, as_json=as_json)))
+
+
+@dead_letters.command("list")
+def list_dead_letters(
+    *,
+    reason: Annotated[str | None, typer.Option(help="Only of this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """List accepted events that could not be stored."""
+    from .books import list_letters
+    from .connection import Where, with_api
+
+    with_api(Where(url, key, data, tenant), lambda api: list_letters(api, reason, limit, as_json=as_json))
+
+
+@dead_letters.command("replay")
+def replay_dead_letters(
+    ids: Annotated[list[int] | None, typer.Argument(help="Letters; none with --reason or --all.")] = None,
+    *,
+    reason: Annotated[str | None, typer.Option(help="All of this reason.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All.")] = False,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data = DATA,
+) -> None:
+    """Try to store dead letters again, each exactly once; fails if one dies again."""
+    from .books import replay_letters
+    from .connection import Where, with_api
+
+    where = Where(url, key, data, tenant)
+    raise typer.Exit(with_api(where, lambda api: replay_letters(api, ids or [], reason, every=every)))
+
+
+@dead_letters.command("discard")
+def discard_dead_letters(
+    ids: Annotated[list[int], typer.Argument(help="Letters.")],
+    *,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data = DATA,
+) -> None:
+    """Close dead letters without storing them; they stay `dead` in the books."""
+    from .books import discard_letters
+    from .connection import Where, with_api
+
+    with_api(Where(url, key, data, tenant), lambda api: discard_letters(api, ids))
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Folder to make, or a file ending in .tar, .tar.gz or .tgz.")],
+    *,
+    data: Data = DATA,
+) -> None:
+    """Copy the data folder, also while the server runs, and verify the copy. It holds secrets."""
+    from .backup import back_up, summary
+
+    manifest = back_up(data, target, lambda text: typer.echo(text, err=True))
+    print(f"{target}: {summary(manifest)}")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="What `tslice backup` made.")],
+    *,
+    data: Data = DATA,
+) -> None:
+    """Put a backup into an empty data folder, verified."""
+    from .backup import restore as put_back
+    from .backup import summary
+
+    manifest = put_back(source, data, lambda text: typer.echo(text, err=True))
+    print(f"{data}: {summary(manifest)}")
 
 
 def run() -> None:

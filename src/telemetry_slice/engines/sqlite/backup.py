@@ -147,6 +147,14 @@ def quick_check(path: Path) -> str | None:
     return None if found == ["ok"] else "; ".join(found)
 
 
+def revision(path: Path) -> str | None:
+    """The schema's revision, None where there is no schema yet."""
+    with _opened(path) as connection:
+        if not list(connection.execute("SELECT 1 FROM sqlite_schema WHERE name='alembic_version'")):
+            return None
+        return next((str(row[0]) for row in connection.execute("SELECT version_num FROM alembic_version")), None)
+
+
 def sqlite_version() -> tuple[str, int]:
     """The library's version as text and as number (3.51.3 = 3051003)."""
     return apsw.sqlite_lib_version(), apsw.SQLITE_VERSION_NUMBER

@@ -1,0 +1,214 @@
+"""`tslice doctor`: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from ..engines.sql.migrate import NewerSchemaError, head
+from ..engines.sqlite.backup import REGISTRY, TELEMETRY, quick_check, revision, sqlite_version
+from ..engines.sqlite.files import SAFE_SQLITE
+from ..engines.sqlite.folder import holder_url
+from ..engines.sqlite.secrets import load_secrets
+from ..settings import Settings
+from . import demo
+from .client import Api, Json
+from .configuration import settings_of
+from .connection import mint
+from .failure import CliError
+from .tables import show_json
+from .target import DEMO_FILE, ca_file
+from .up import is_loopback
+
+EARLIEST_YEAR = 2025
+SKEW_S = 5.0
+DAYS_LEFT = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: fine or not, what was found, and what to do. `fine` None = not checked, and why."""
+
+    name: str
+    fine: bool | None
+    found: str
+    remedy: str = ""
+
+
+def check_settings(data: Path) -> tuple[Settings | None, Finding]:
+    try:
+        settings = settings_of(data=data)
+    except CliError as error:
+        return None, Finding("settings", False, str(error), "mend the environment or tslice.toml")
+    return settings, Finding("settings", True, "as they should be")
+
+
+def check_sqlite() -> Finding:
+    text, number = sqlite_version()
+    if number < SAFE_SQLITE:
+        return Finding("SQLite", False, f"{text} may corrupt a file in WAL mode", "install apsw 3.53 or newer")
+    return Finding("SQLite", True, text)
+
+
+def check_folder(data: Path) -> Iterator[Finding]:
+    """The folder and its files: there, ours, and nobody else's."""
+    if not data.is_dir():
+        yield Finding("data folder", False, f"{data} does not exist", "start `tslice up`, or name it with --data")
+        return
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("data folder", False, f"{data} may not be written by this user", f"chown or chmod {data}")
+        return
+    secret = [data, *(path for path in data.iterdir() if path.is_file())]
+    open_to_others = [path for path in secret if path.stat().st_mode & 0o077]
+    if open_to_others:
+        names = ", ".join(str(path) for path in open_to_others)
+        yield Finding("data folder", False, f"others may read {names}", f"chmod -R go-rwx {data}")
+    else:
+        yield Finding("data folder", True, f"{data}, its owner's alone")
+    try:
+        load_secrets(data)
+    except FileNotFoundError:
+        yield Finding("secrets", False, "secrets.json is missing", "restore it from a backup: no key works without it")
+    except (OSError, ValueError) as error:
+        yield Finding("secrets", False, str(error), "mend its mode, or restore it from a backup")
+    else:
+        yield Finding("secrets", True, "complete")
+
+
+def check_databases(data: Path) -> Iterator[Finding]:
+    for name, history in ((TELEMETRY, "telemetry"), (REGISTRY, "registry")):
+        path = data / name
+        if not path.is_file():
+            yield Finding(name, False, "is missing", "start `tslice up`, which makes it, or restore a backup")
+            continue
+        damage = quick_check(path)
+        if damage:
+            yield Finding(name, False, damage, "stop the server and restore a backup into a new folder")
+            continue
+        try:
+            present, newest = revision(path), head(history)
+        except (NewerSchemaError, ValueError) as error:
+            yield Finding(name, False, str(error), "use the release that wrote it")
+            continue
+        if present != newest:
+            yield Finding(name, False, f"schema {present}, this release has {newest}", "run `tslice migrate`")
+        else:
+            yield Finding(name, True, f"whole, schema {present}")
+
+
+def check_disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.data).free
+    if free < settings.disk_reserve_bytes:
+        return Finding(
+            "disk", False, f"{free / 1e6:,.0f} MB free, below the reserve: ingest is refused", "make space on that disk"
+        )
+    return Finding("disk", True, f"{free / 1e9:,.1f} GB free")
+
+
+def check_clock() -> Finding:
+    now = datetime.fromtimestamp(time.time()).astimezone()
+    if now.year < EARLIEST_YEAR:
+        return Finding("clock", False, f"this machine believes it is {now:%Y-%m-%d}", "set the clock (NTP)")
+    return Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S %z}")
+
+
+def check_demo(settings: Settings) -> Finding | None:
+    """Whether a network can reach a platform whose password lies in a file."""
+    if not (demo.is_complete(settings.data) or demo.is_begun(settings.data)):
+        return None
+    url = holder_url(settings.data)
+    if not is_loopback(settings.host) or (url is not None and not is_loopback(host_of(url))):
+        return Finding(
+            "demo",
+            False,
+            f"the credentials in {settings.data / DEMO_FILE} are served to the network",
+            "listen on 127.0.0.1, or use a folder without the demo (--no-demo)",
+        )
+    return Finding("demo", True, "on loopback only")
+
+
+def host_of(url: str) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    return urlsplit(url).hostname or ""
+
+
+async def check_server(url: str, token: str | None) -> list[Finding]:
+    """What a running server says of itself."""
+    findings = []
+    async with Api(url, token, ca_file=ca_file(), timeout_s=10.0) as api:
+        try:
+            await api.call("GET", "/health/ready", patience_s=3.0)
+        except CliError as error:
+            return [Finding("server", False, str(error), "look at its log")]
+        findings.append(Finding("server", True, f"ready at {url}"))
+        if token is None:
+            return findings
+        before = time.time()
+        try:
+            status = await api.call("GET", "/api/v1/status", patience_s=3.0)
+        except CliError as error:
+            return [*findings, Finding("status", False, str(error), "give a valid --key")]
+        theirs = datetime.fromisoformat(status["now"]).timestamp()
+        skew = max(before - theirs, theirs - time.time(), 0.0)
+        if skew > SKEW_S:
+            found = f"this machine and the server differ by {skew:.0f} s"
+            findings.append(Finding("clocks", False, found, "let both use NTP"))
+        findings.append(forecast(status))
+    return findings
+
+
+def forecast(status: Json) -> Finding:
+    storage = status["storage"]
+    size = f"{storage['dataBytes'] / 1e6:,.0f} MB of data, {storage['freeBytes'] / 1e9:,.1f} GB free"
+    if storage["ingest"] != "open":
+        return Finding("storage", False, f"{size}; ingest is refused: {storage.get('reason')}", "make space")
+    days = storage["daysLeft"]
+    if days is not None and days < DAYS_LEFT:
+        return Finding(
+            "storage", False, f"{size}, full in {days:.1f} days", "make space, or set TSLICE_RETENTION_DAYS lower"
+        )
+    return Finding("storage", True, size + (f", enough for {days:,.0f} days" if days is not None else ""))
+
+
+def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
+    """Every check that applies: of the folder, or of a server elsewhere."""
+    if url is not None:
+        return [check_clock(), *asyncio.run(check_server(url, key))]
+    settings, finding = check_settings(data)
+    findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
+    if settings is None or not all(found.fine for found in findings):
+        return findings
+    findings += [*check_databases(data), check_disk(settings)]
+    if (exposed := check_demo(settings)) is not None:
+        findings.append(exposed)
+    running = holder_url(data)
+    if running is None:
+        findings.append(Finding("server", None, "none runs on this folder"))
+    else:
+        findings += asyncio.run(check_server(running, mint(data, None)))
+    return findings
+
+
+def run_doctor(url: str | None, key: str | None, data: Path, *, as_json: bool) -> int:
+    """Print each check with ✓ or ✗; 1 if one failed."""
+    findings = examine(url, key, data)
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        console = Console()
+        for finding in findings:
+            mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "–"}[finding.fine]
+            text = finding.found.replace("[", "\\[")
+            console.print(f"{mark} {finding.name}: {text}", highlight=False, soft_wrap=True)
+            if finding.fine is False:
+                console.print(f"    {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
+    return 1 if any(finding.fine is False for finding in findings) else 0
