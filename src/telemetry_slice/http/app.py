@@ -7,7 +7,24 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from . import access, books, dead_letters, devices, docs, health, ingest, keys, page, problems, tenants, users
+from . import (
+    access,
+    books,
+    dead_letters,
+    devices,
+    docs,
+    export,
+    health,
+    ingest,
+    keys,
+    live,
+    page,
+    problems,
+    query,
+    telemetry,
+    tenants,
+    users,
+)
 from .paths import EncodedSlashes
 from .services import Services
 
@@ -17,6 +34,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     devices.router,
     keys.router,
+    telemetry.router,
+    query.router,
+    export.router,
+    live.router,
     books.router,
     dead_letters.router,
     health.router,
