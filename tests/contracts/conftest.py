@@ -15,6 +15,7 @@ import pytest
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
+from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_database
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.model.errors import UnavailableError
@@ -27,6 +28,7 @@ class StoreHarness(Protocol):
     """An event store with what a contract needs around it."""
 
     store: Any
+    telemetry: Any
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine function on the store's event loop."""
@@ -53,6 +55,7 @@ class SqliteHarness:
         database.writer.dispose()
         self.engine = database.reader
         self.readers = Readers(self.engine)
+        self.telemetry = SqlTelemetry(self.readers)
         self.process = WriterProcess(path, self.SERIES_LIMIT)
         self.store = SqliteStore(self.process, LetterReads(self.readers))
         self._runner = asyncio.Runner()

@@ -1,0 +1,82 @@
+"""What tests of several places share: a clock that stands still, the registry on every engine, access over it."""
+
+import os
+import random
+
+import pytest
+
+from telemetry_slice.engines.sqlite.registry import open_registry
+from telemetry_slice.flow.access import Access, Secrets, new_signing_key
+
+START_US = 1_780_000_000_000_000
+
+
+class ManualClock:
+    """Wall clock and monotonic clock that move only when told."""
+
+    def __init__(self):
+        self.us = START_US
+
+    def now_us(self):
+        return self.us
+
+    def monotonic(self):
+        return self.us / 1e6
+
+    def advance(self, seconds):
+        self.us += int(seconds * 1e6)
+
+
+REGISTRIES = {"sqlite": lambda folder, clock: open_registry(folder / "registry.db", clock)}
+"""How to open a fresh registry on each engine; a new engine adds its line."""
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture(params=list(REGISTRIES))
+def registry(request, tmp_path, clock):
+    opened = REGISTRIES[request.param](tmp_path, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def acme(registry):
+    return await registry.tenants.create("acme-123", "Acme Corporation")
+
+
+@pytest.fixture
+async def beta(registry):
+    return await registry.tenants.create("beta-456", "Beta Industries")
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    return new_signing_key()
+
+
+@pytest.fixture
+def access(registry, clock, signing_key):
+    made = Access(
+        Secrets(b"pepper" * 6, signing_key),
+        tenants=registry.tenants,
+        keys=registry.keys,
+        accounts=registry.accounts,
+        sessions=registry.sessions,
+        first_run=registry.first_run,
+        clock=clock,
+        monotonic=clock.monotonic,
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def seed():
+    """The seed of a randomized test: printed, and repeatable with TSLICE_TEST_SEED."""
+    chosen = int(os.environ.get("TSLICE_TEST_SEED", random.SystemRandom().getrandbits(32)))
+    print(f"TSLICE_TEST_SEED={chosen}")
+    return chosen

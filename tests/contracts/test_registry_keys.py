@@ -1,0 +1,130 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from telemetry_slice.model.errors import Code, SliceError
+from telemetry_slice.model.tenancy import KeyKind, Scope
+from telemetry_slice.ports.registry import KeyRecord
+
+
+def key(tenant, key_id, clock, device=None, **more):
+    return KeyRecord(
+        **{
+            "key_id": key_id,
+            "kind": KeyKind.DEVICE if device else KeyKind.SERVICE,
+            "tenant": tenant,
+            "device_no": device.no if device else None,
+            "device_id": device.id if device else None,
+            "name": "a name",
+            "scopes": frozenset({Scope.READ, Scope.INGEST}),
+            "addresses": ("192.0.2.0/24", "2001:db8::/32"),
+            "mac": bytes(range(32)),
+            "created_us": clock.us,
+            "expires_us": None,
+            "revoked_us": None,
+            "last_used_us": None,
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+async def device(registry, acme):
+    return await registry.devices.create(acme.no, "dev-1", label="", location="", tags=())
+
+
+async def refused(waiting, code):
+    with pytest.raises(SliceError) as refusal:
+        await waiting
+    assert refusal.value.code == code
+
+
+async def test_a_key_is_kept_whole(registry, acme, device, clock):
+    for record in (key(acme, "service", clock, expires_us=clock.us + 1), key(acme, "device", clock, device)):
+        await registry.keys.add(record)
+        assert await registry.keys.find(record.key_id) == record
+    assert await registry.keys.find("unknown") is None
+
+
+async def test_keys_are_listed_newest_first_by_owner(registry, acme, beta, device, clock):
+    for number in range(3):
+        await registry.keys.add(key(acme, f"tenant-{number}", clock))
+        clock.advance(1)
+    await registry.keys.add(key(acme, "device", clock, device))
+    await registry.keys.add(key(beta, "other", clock))
+    assert [k.key_id for k in await registry.keys.list(acme.no, None)] == ["tenant-2", "tenant-1", "tenant-0"]
+    assert [k.key_id for k in await registry.keys.list(acme.no, "dev-1")] == ["device"]
+    assert await registry.keys.list(beta.no, "dev-1") == []
+
+
+async def test_a_device_has_at_most_two_live_keys(registry, acme, device, clock):
+    await registry.keys.add(key(acme, "one", clock, device))
+    await registry.keys.add(key(acme, "two", clock, device, expires_us=clock.us + 10_000_000))
+    await refused(registry.keys.add(key(acme, "three", clock, device)), Code.CONFLICT)
+    assert await registry.keys.find("three") is None
+    clock.advance(10)
+    await registry.keys.add(key(acme, "three", clock, device))
+    await refused(registry.keys.add(key(acme, "four", clock, device)), Code.CONFLICT)
+    await registry.keys.revoke(acme.no, "one")
+    await registry.keys.add(key(acme, "four", clock, device))
+
+
+async def test_keys_added_at_once_are_counted(registry, acme, device, clock):
+    adding = [registry.keys.add(key(acme, f"key-{n}", clock, device)) for n in range(6)]
+    results = await asyncio.gather(*adding, return_exceptions=True)
+    assert [isinstance(result, SliceError) for result in results].count(False) == 2
+
+
+async def test_a_deleted_device_gets_no_key(registry, acme, device, clock):
+    await registry.devices.delete(acme.no, "dev-1")
+    await refused(registry.keys.add(key(acme, "one", clock, device)), Code.NOT_FOUND)
+
+
+async def test_replacing_lets_the_old_key_end(registry, acme, device, clock):
+    await registry.keys.add(key(acme, "old", clock, device))
+    later = clock.us + 60_000_000
+    await registry.keys.add(key(acme, "new", clock, device), replaces=("old", later))
+    assert (await registry.keys.find("old")).expires_us == later
+    await registry.keys.add(key(acme, "newer", clock, device), replaces=("new", clock.us))
+    assert (await registry.keys.find("new")).expires_us == clock.us
+
+
+async def test_replacing_never_lengthens_a_life(registry, acme, clock):
+    soon = clock.us + 1_000_000
+    await registry.keys.add(key(acme, "old", clock, expires_us=soon))
+    await registry.keys.add(key(acme, "new", clock), replaces=("old", clock.us + 60_000_000))
+    assert (await registry.keys.find("old")).expires_us == soon
+
+
+async def test_a_failed_replacement_changes_nothing(registry, acme, beta, device, clock):
+    await registry.keys.add(key(acme, "one", clock, device))
+    await registry.keys.add(key(acme, "two", clock, device))
+    await refused(
+        registry.keys.add(key(acme, "three", clock, device), replaces=("one", clock.us + 1_000_000)), Code.CONFLICT
+    )
+    assert (await registry.keys.find("one")).expires_us is None
+    await registry.keys.add(key(acme, "tenant", clock))
+    await refused(registry.keys.add(key(beta, "theirs", clock), replaces=("tenant", clock.us)), Code.CONFLICT)
+    await registry.keys.revoke(acme.no, "tenant")
+    await refused(registry.keys.add(key(acme, "next", clock), replaces=("tenant", clock.us)), Code.CONFLICT)
+
+
+async def test_a_key_is_revoked_once_by_its_tenant(registry, acme, beta, clock):
+    record = key(acme, "one", clock)
+    await registry.keys.add(record)
+    assert not await registry.keys.revoke(beta.no, "one")
+    clock.advance(3)
+    assert await registry.keys.revoke(acme.no, "one")
+    revoked_us = clock.us
+    clock.advance(3)
+    assert not await registry.keys.revoke(acme.no, "one")
+    assert await registry.keys.find("one") == replace(record, revoked_us=revoked_us)
+
+
+async def test_use_is_remembered(registry, acme, clock):
+    for key_id in ("one", "two"):
+        await registry.keys.add(key(acme, key_id, clock))
+    await registry.keys.touch([("one", 5), ("two", 7), ("unknown", 9)])
+    await registry.keys.touch([])
+    assert [(await registry.keys.find(key_id)).last_used_us for key_id in ("one", "two")] == [5, 7]

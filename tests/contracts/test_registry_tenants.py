@@ -1,0 +1,35 @@
+import pytest
+
+from telemetry_slice.model.errors import Code, SliceError
+from telemetry_slice.model.tenancy import Limits
+
+
+async def test_a_tenant_is_found_by_its_id(registry, clock):
+    created = await registry.tenants.create("acme-123", "Acme", auto_register=False, limits=Limits(tenant_per_second=5))
+    assert await registry.tenants.get("acme-123") == created
+    assert (created.id, created.name, created.auto_register) == ("acme-123", "Acme", False)
+    assert created.limits == Limits(tenant_per_second=5)
+    assert created.created_us == clock.us
+    assert await registry.tenants.get("nobody") is None
+
+
+async def test_an_id_is_taken_once(registry, acme):
+    with pytest.raises(SliceError) as refusal:
+        await registry.tenants.create("acme-123", "Another")
+    assert refusal.value.code == Code.CONFLICT
+    assert [tenant.name for tenant in await registry.tenants.list()] == ["Acme Corporation"]
+
+
+async def test_tenants_are_listed_by_id(registry, beta, acme):
+    assert [tenant.id for tenant in await registry.tenants.list()] == ["acme-123", "beta-456"]
+    assert acme.no != beta.no
+
+
+async def test_only_what_is_given_changes(registry, acme):
+    changed = await registry.tenants.change("acme-123", limits=Limits(key_per_second=0))
+    assert (changed.name, changed.auto_register, changed.limits) == (acme.name, True, Limits(key_per_second=0))
+    renamed = await registry.tenants.change("acme-123", name="New", auto_register=False)
+    assert (renamed.name, renamed.auto_register, renamed.limits) == ("New", False, Limits(key_per_second=0))
+    assert await registry.tenants.change("acme-123") == renamed
+    assert await registry.tenants.change("nobody", name="X") is None
+    assert await registry.tenants.change("nobody") is None
