@@ -44,6 +44,10 @@ class Receiver:
     most_in_flight: int = 0
     port: int = 0
     delay_s: float = 0.0
+    quota: int | None = None
+    refused: int = 0
+    _tokens: float = 0.0
+    _at: float = 0.0
 
     @property
     def url(self):
@@ -87,6 +91,20 @@ class Receiver:
         events = [json.loads(line) for line in body.splitlines()]
         if len(events) > self.max_events:
             return 413, {"title": "Too large", "detail": "Too many events."}, {}
+        extra = {}
+        if self.quota is not None:
+            now = time.monotonic()
+            self._tokens = min(self.quota, self._tokens + (now - self._at) * self.quota) if self._at else self.quota
+            self._at = now
+            admitted = self._tokens >= len(events)
+            self._tokens -= len(events) * admitted
+            extra = {
+                "RateLimit": f'"key-events";r={int(self._tokens)};t=1',
+                "RateLimit-Policy": f'"key-events";q={self.quota};w=1',
+            }
+            if not admitted:
+                self.refused += 1
+                return 429, {"title": "Quota", "detail": "The quota is used up."}, extra | {"Retry-After": "1"}
         results, rejected = [], []
         for index, event in enumerate(events):
             if event.get("type") == "refused":
@@ -104,7 +122,7 @@ class Receiver:
         if self.undecided or "prefer" not in headers:
             self.undecided -= bool(self.undecided)
             return 202, {"accepted": len(results), "rejected": rejected}, {}
-        return 200, {"results": results, "rejected": rejected}, {}
+        return 200, {"results": results, "rejected": rejected}, extra
 
 
 class Served:

@@ -11,6 +11,7 @@ from typing import Any
 from .backoff import Backoff
 from .client import TRANSIENT, Api, ProblemError, UnreachableError
 from .failure import CliError
+from .pacing import Pacer
 
 MAX_BATCH_EVENTS = 500
 MAX_BATCH_BYTES = 512 * 1024
@@ -85,7 +86,9 @@ def rejections(rejected: Any, fallback: str) -> Tally:
     return tally
 
 
-async def deliver(api: Api, batch: Batch, *, say: Say, backoff: Backoff, patience_s: float | None = None) -> Tally:
+async def deliver(
+    api: Api, batch: Batch, *, say: Say, backoff: Backoff, pacer: Pacer, patience_s: float | None = None
+) -> Tally:
     """Send `batch` until every event has an outcome.
 
     Refusals for load (429, 503) and outages are waited out: ids make a repetition harmless. A batch that is too large
@@ -96,6 +99,7 @@ async def deliver(api: Api, batch: Batch, *, say: Say, backoff: Backoff, patienc
         batch: what to send.
         say: told why nothing moves, and an empty text when it moves again.
         backoff: the pauses of this sender.
+        pacer: keeps within the quotas of the key.
         patience_s: how long without any answer before giving up; None = for ever.
 
     Raises:
@@ -108,6 +112,7 @@ async def deliver(api: Api, batch: Batch, *, say: Say, backoff: Backoff, patienc
     uncertain = False
     server_errors = 0
     while True:
+        await pacer.turn(len(batch.events))
         try:
             response = await api.attempt("POST", f"/api/v{batch.version}/telemetry", content=content, headers=headers)
         except UnreachableError as error:
@@ -119,6 +124,7 @@ async def deliver(api: Api, batch: Batch, *, say: Say, backoff: Backoff, patienc
             await asyncio.sleep(pause)
             continue
         last_answer = loop.time()
+        pacer.learn(response.headers)
         if response.status_code in {200, 202, 422}:
             body = response.json() if response.content else {}
             backoff.reset()
@@ -140,7 +146,7 @@ async def deliver(api: Api, batch: Batch, *, say: Say, backoff: Backoff, patienc
         if problem.status == 413 and len(batch.events) > 1:
             tally = Tally()
             for half in batch.halves():
-                tally.add(await deliver(api, half, say=say, backoff=backoff, patience_s=patience_s))
+                tally.add(await deliver(api, half, say=say, backoff=backoff, pacer=pacer, patience_s=patience_s))
             return tally
         if problem.status == 413:
             return Tally(rejected=1, reasons=[str(problem)])

@@ -20,6 +20,7 @@ from .backoff import Backoff
 from .client import Api, Json, ProblemError
 from .delivery import Batch, UndeliverableError, deliver
 from .demohistory import BOILER, CHILLER, PUMP, Machine, history
+from .pacing import Pacer
 from .privatefile import write_private_json
 from .target import DEMO_FILE, read_json
 
@@ -141,8 +142,8 @@ async def _seed_tenant(tenant: DemoTenant, chosen: Json, console: Connect, as_ke
             api, "/api/v1/keys", {"kind": "service", "name": f"{KEY_NAME} service", "scopes": list(ALL_SCOPES)}
         )
     async with as_key(gateway) as api:
-        for machine in tenant.machines:
-            await _send(api, [*history(machine, chosen["untilUs"], chosen["seed"])])
+        events = [event for m in tenant.machines for event in history(m, chosen["untilUs"], chosen["seed"])]
+        await _send(api, events)
     return {
         "user": {"email": tenant.email, "password": password},
         "gatewayKey": gateway,
@@ -152,9 +153,10 @@ async def _seed_tenant(tenant: DemoTenant, chosen: Json, console: Connect, as_ke
 
 
 async def _send(api: Api, events: Sequence[dict[str, Any]]) -> None:
+    pacer = Pacer()
     for part in range(0, len(events), BATCH_EVENTS):
         batch = Batch(events[part : part + BATCH_EVENTS], 2)
-        tally = await deliver(api, batch, say=lambda _: None, backoff=Backoff(), patience_s=60.0)
+        tally = await deliver(api, batch, say=lambda _: None, backoff=Backoff(), pacer=pacer, patience_s=60.0)
         if tally.dead or tally.rejected:
             raise UndeliverableError(f"the demo's history was not taken: {tally.summary()} {tally.reasons}")
 

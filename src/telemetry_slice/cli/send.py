@@ -14,6 +14,7 @@ from .backoff import Backoff
 from .client import Api
 from .delivery import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Batch, Tally, UndeliverableError, deliver
 from .journal import Journal
+from .pacing import Pacer
 from .progress import Meter, meter
 from .readings import FileEvent, FileReader
 from .target import Target
@@ -113,6 +114,7 @@ async def send_all(sending: Sending, progress: _Progress, shown: Meter) -> None:
     """
     queue: asyncio.Queue[tuple[int, Batch] | None] = asyncio.Queue(maxsize=IN_FLIGHT)
     loop = asyncio.get_running_loop()
+    pacer = Pacer()
 
     async def produce() -> None:
         number = 0
@@ -122,17 +124,25 @@ async def send_all(sending: Sending, progress: _Progress, shown: Meter) -> None:
         for _ in range(IN_FLIGHT):
             await queue.put(None)
 
+    async def settle(api: Api, item: tuple[int, Batch], backoff: Backoff) -> None:
+        number, batch = item
+        tally = await deliver(api, batch, say=shown.say, backoff=backoff, pacer=pacer, patience_s=sending.patience_s)
+        shown.moved(progress.settle(number, tally, loop.time()))
+
     async def work(api: Api) -> None:
         backoff = Backoff()
         while (item := await queue.get()) is not None:
-            number, batch = item
-            tally = await deliver(api, batch, say=shown.say, backoff=backoff, patience_s=sending.patience_s)
-            shown.moved(progress.settle(number, tally, loop.time()))
+            await settle(api, item, backoff)
 
     async with Api(sending.target.url, sending.target.key, ca_file=sending.target.ca_file) as api:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(produce())
+                # The first answer tells what is wrong with the key, and the quotas; then the others join in.
+                first = await queue.get()
+                if first is None:
+                    return
+                await settle(api, first, Backoff())
                 for _ in range(IN_FLIGHT):
                     group.create_task(work(api))
         except BaseExceptionGroup as failures:
