@@ -9,8 +9,8 @@ import type { Duplex } from "node:stream";
 
 /** The strictest policy the page works under. */
 export const POLICY =
-  "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
-  "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+  "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 const dist = join(import.meta.dirname, "..", "dist");
 const mediaTypes: Record<string, string> = {

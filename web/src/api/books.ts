@@ -1,12 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { request } from "./client";
-import type { Books, Status } from "./types";
+import { sdk } from "./client";
 
 /** The tenant's books since its creation, refreshed every two seconds. */
 export function useBooks() {
   return useQuery({
     queryKey: ["books"],
-    queryFn: ({ signal }) => request<Books>("GET", "/api/v1/books", { signal }),
+    queryFn: ({ signal }) => sdk.readBooks({ signal }),
     refetchInterval: 2_000,
   });
 }
@@ -14,7 +13,7 @@ export function useBooks() {
 export function useStatus() {
   return useQuery({
     queryKey: ["status"],
-    queryFn: ({ signal }) => request<Status>("GET", "/api/v1/status", { signal }),
+    queryFn: ({ signal }) => sdk.readStatus({ signal }),
     refetchInterval: 30_000,
   });
 }

@@ -1,18 +1,11 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import { request } from "./client";
-import type { BulkReplayOutcome, DeadLetter, DeadLetterPage, ReplayOutcome } from "./types";
-
-const root = "/api/v1/dead-letters";
-
-function letterPath(id: string): string {
-  return `${root}/${encodeURIComponent(id)}`;
-}
+import { sdk } from "./client";
 
 export function useDeadLetters(reason: string) {
   return useInfiniteQuery({
     queryKey: ["dead-letters", reason],
     queryFn: ({ pageParam, signal }) =>
-      request<DeadLetterPage>("GET", root, { query: { reason, limit: 50, cursor: pageParam }, signal }),
+      sdk.listDeadLetters({ query: { reason: reason || null, limit: 50, cursor: pageParam }, signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
@@ -33,21 +26,20 @@ function useLetterMutation<Variables, Answer>(mutationFn: (variables: Variables)
 }
 
 export function useMend() {
-  return useLetterMutation(({ id, body }: { id: string; body: unknown }) =>
-    request<DeadLetter>("PATCH", letterPath(id), { body: { body } }),
+  return useLetterMutation(({ id, body }: { id: number; body: Record<string, unknown> }) =>
+    sdk.mendDeadLetter({ path: { letter_id: id }, body: { body } }),
   );
 }
 
 export function useReplay() {
-  return useLetterMutation((id: string) => request<ReplayOutcome>("POST", `${letterPath(id)}/replay`, { body: {} }));
+  return useLetterMutation((id: number) => sdk.replayDeadLetter({ path: { letter_id: id } }));
 }
 
+/** Replays all open letters, or all of one reason. */
 export function useBulkReplay() {
-  return useLetterMutation((filter: { reason?: string; ids?: string[] }) =>
-    request<BulkReplayOutcome>("POST", `${root}/replay`, { body: filter }),
-  );
+  return useLetterMutation((reason: string) => sdk.replayDeadLetters({ body: { reason: reason || null } }));
 }
 
 export function useDiscard() {
-  return useLetterMutation((id: string) => request<void>("DELETE", letterPath(id)));
+  return useLetterMutation((id: number) => sdk.discardDeadLetter({ path: { letter_id: id } }));
 }

@@ -1,18 +1,14 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { request } from "./client";
-import type { Device, DevicePage, DeviceStatus, IssuedKey, NewDevice } from "./types";
-
-export function devicePath(deviceId: string): string {
-  return `/api/v1/devices/${encodeURIComponent(deviceId)}`;
-}
+import { sdk } from "./client";
+import type { DeviceStatus, NewDevice } from "./types";
 
 /** The device list, page by page, refreshed every five seconds. */
 export function useDevices(filter: { q: string; status: DeviceStatus | "" }) {
   return useInfiniteQuery({
     queryKey: ["devices", filter],
     queryFn: ({ pageParam, signal }) =>
-      request<DevicePage>("GET", "/api/v1/devices", {
-        query: { q: filter.q, status: filter.status, limit: 100, cursor: pageParam },
+      sdk.listDevices({
+        query: { q: filter.q || null, status: filter.status || null, limit: 100, cursor: pageParam },
         signal,
       }),
     initialPageParam: null as string | null,
@@ -25,7 +21,7 @@ export function useDevices(filter: { q: string; status: DeviceStatus | "" }) {
 export function useDevice(deviceId: string) {
   return useQuery({
     queryKey: ["device", deviceId],
-    queryFn: ({ signal }) => request<Device>("GET", devicePath(deviceId), { signal }),
+    queryFn: ({ signal }) => sdk.getDevice({ path: { deviceId }, signal }),
     refetchInterval: 15_000,
   });
 }
@@ -33,7 +29,7 @@ export function useDevice(deviceId: string) {
 export function useCreateDevice() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (device: NewDevice) => request<Device>("POST", "/api/v1/devices", { body: device }),
+    mutationFn: (device: NewDevice) => sdk.createDevice({ body: device }),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["devices"] }),
   });
 }
@@ -41,6 +37,6 @@ export function useCreateDevice() {
 export function useIssueDeviceKey() {
   return useMutation({
     mutationFn: ({ deviceId, name }: { deviceId: string; name: string }) =>
-      request<IssuedKey>("POST", `${devicePath(deviceId)}/keys`, { body: { name } }),
+      sdk.issueDeviceKey({ path: { deviceId }, body: { name } }),
   });
 }

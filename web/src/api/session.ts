@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ApiError, request } from "./client";
-import type { Me } from "./types";
+import { sdk } from "./client";
+import { ApiError } from "./errors";
+import type { Me, Setup } from "./types";
 
 export const meKey = ["me"] as const;
 
@@ -10,7 +11,7 @@ export function useMe() {
     queryKey: meKey,
     queryFn: async ({ signal }): Promise<Me | null> => {
       try {
-        return await request<Me>("GET", "/api/v1/me", { signal });
+        return await sdk.getMe({ signal });
       } catch (error) {
         if (error instanceof ApiError && error.status === 401) return null;
         throw error;
@@ -23,15 +24,14 @@ export function useMe() {
 export function useSignIn() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (credentials: { email: string; password: string }) =>
-      request<Me>("POST", "/api/v1/auth/login", { body: credentials }),
+    mutationFn: (credentials: { email: string; password: string }) => sdk.login({ body: credentials }),
     onSuccess: (me) => cache.setQueryData(meKey, me),
   });
 }
 
 export function useSignOut() {
   return useMutation({
-    mutationFn: () => request<void>("POST", "/api/v1/auth/logout"),
+    mutationFn: () => sdk.logout(),
     // A full page load forgets everything this session has read.
     onSuccess: () => window.location.assign("/sign-in"),
   });
@@ -40,24 +40,16 @@ export function useSignOut() {
 /** Acts for another tenant of this person from now on. */
 export function useChooseTenant() {
   return useMutation({
-    mutationFn: (tenantId: string) => request<Me>("POST", "/api/v1/auth/tenant", { body: { tenantId } }),
+    mutationFn: (tenantId: string) => sdk.chooseTenant({ body: { tenantId } }),
     // Nothing of the former tenant may stay on the page.
     onSuccess: () => window.location.assign("/devices"),
   });
 }
 
-export interface SetupRequest {
-  token: string;
-  email: string;
-  password: string;
-  tenantId: string;
-  tenantName: string;
-}
-
 export function useSetup() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (setup: SetupRequest) => request<Me>("POST", "/api/v1/auth/setup", { body: setup }),
+    mutationFn: (setup: Setup) => sdk.setUp({ body: setup }),
     onSuccess: (me) => cache.setQueryData(meKey, me),
   });
 }

@@ -1,15 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { request } from "./client";
-import { devicePath } from "./devices";
-import type { Insights, MeasurementType, Series, TelemetryPage } from "./types";
-
-/** A window of time: the last `seconds` until now, or fixed edges in epoch milliseconds, [from, to). */
-export type Span = { kind: "rolling"; seconds: number } | { kind: "fixed"; from: number; to: number };
-
-/** The edges of a span in epoch milliseconds, seen at `now`. */
-export function edgesOf(span: Span, now: number): { from: number; to: number } {
-  return span.kind === "fixed" ? { from: span.from, to: span.to } : { from: now - span.seconds * 1000, to: now };
-}
+import { sdk } from "./client";
+import { edgesOf, type Span, seriesWindow } from "./span";
 
 /** An answer together with the moment (epoch ms) at which it was asked for: what was stored before is in it. */
 export interface Asked<T> {
@@ -17,10 +8,14 @@ export interface Asked<T> {
   answer: T;
 }
 
+async function asked<T>(askedAt: number, answer: Promise<T>): Promise<Asked<T>> {
+  return { askedAt, answer: await answer };
+}
+
 export function useTypes(deviceId: string) {
   return useQuery({
     queryKey: ["telemetry", deviceId, "types"],
-    queryFn: ({ signal }) => request<{ types: MeasurementType[] }>("GET", `${devicePath(deviceId)}/types`, { signal }),
+    queryFn: ({ signal }) => sdk.readTypes({ path: { deviceId }, signal }),
     refetchInterval: 30_000,
     select: (answer) => answer.types,
   });
@@ -28,20 +23,17 @@ export function useTypes(deviceId: string) {
 
 export function useSeries(
   deviceId: string,
-  selection: { type: string; unit: string | null; span: Span; points: number; enabled: boolean; refresh: boolean },
+  selection: { type: string; unit: string | null; span: Span; enabled: boolean; refresh: boolean },
 ) {
-  const { type, unit, span, points } = selection;
+  const { type, unit, span } = selection;
   return useQuery({
-    queryKey: ["telemetry", deviceId, "series", type, unit, span, points],
-    queryFn: async ({ signal }): Promise<Asked<Series>> => {
-      const askedAt = Date.now();
-      const { from, to } = edgesOf(span, askedAt);
-      const answer = await request<Series>("GET", `${devicePath(deviceId)}/series`, {
-        // A rolling window ends a little ahead, so that the newest reading of a fast clock is inside it.
-        query: { type, unit, from: iso(from), to: iso(span.kind === "rolling" ? to + 1_000 : to), points },
-        signal,
-      });
-      return { askedAt, answer };
+    queryKey: ["telemetry", deviceId, "series", type, unit, span],
+    queryFn: ({ signal }) => {
+      const now = Date.now();
+      const { from, to, points } = seriesWindow(span, now);
+      // An empty unit asks for the series without one.
+      const query = { type, unit: unit ?? "", from: iso(from), to: iso(to), points };
+      return asked(now, sdk.readSeries({ path: { deviceId }, query, signal }));
     },
     enabled: selection.enabled,
     placeholderData: keepPreviousData,
@@ -52,15 +44,15 @@ export function useSeries(
 export function useInsights(deviceId: string, hours: number, refresh: boolean) {
   return useQuery({
     queryKey: ["telemetry", deviceId, "insights", hours],
-    queryFn: async ({ signal }): Promise<Asked<Insights>> => {
-      const askedAt = Date.now();
-      return {
-        askedAt,
-        answer: await request<Insights>("GET", `${devicePath(deviceId)}/insights`, { query: { hours }, signal }),
-      };
-    },
+    queryFn: ({ signal }) => asked(Date.now(), sdk.readInsights({ path: { deviceId }, query: { hours }, signal })),
     refetchInterval: refresh ? 20_000 : false,
   });
+}
+
+interface Place {
+  cursor: string;
+  from: number;
+  to: number;
 }
 
 /** Events of a span, newest first, page by page; `poll` asks again every five seconds, for when nothing arrives live. */
@@ -68,25 +60,26 @@ export function useEvents(deviceId: string, selection: { type: string | null; sp
   const { type, span } = selection;
   return useInfiniteQuery({
     queryKey: ["telemetry", deviceId, "events", type, span],
-    queryFn: async ({ pageParam, signal }): Promise<Asked<TelemetryPage> & { edges: { from: number; to: number } }> => {
-      const askedAt = Date.now();
-      // A cursor is bound to its filter: later pages repeat the edges of the first.
-      const edges = pageParam?.edges ?? edgesOf(span, askedAt + (span.kind === "rolling" ? 60_000 : 0));
-      const answer = await request<TelemetryPage>("GET", `${devicePath(deviceId)}/telemetry`, {
+    queryFn: async ({ pageParam, signal }) => {
+      // A cursor is bound to its filter: later pages repeat the edges of the first. A minute ahead for fast clocks.
+      const ahead = span.kind === "rolling" ? 60_000 : 0;
+      const { from, to } = pageParam ?? edgesOf(span, Date.now() + ahead);
+      const answer = await sdk.readTelemetry({
+        path: { deviceId },
         query: {
-          type,
-          from: iso(edges.from),
-          to: iso(edges.to),
+          type: type === null ? undefined : [type],
+          from: iso(from),
+          to: iso(to),
           order: "desc",
           limit: 50,
           cursor: pageParam?.cursor,
         },
         signal,
       });
-      return { askedAt, edges, answer };
+      return { from, to, answer };
     },
-    initialPageParam: null as { cursor: string; edges: { from: number; to: number } } | null,
-    getNextPageParam: (page) => (page.answer.next ? { cursor: page.answer.next, edges: page.edges } : null),
+    initialPageParam: null as Place | null,
+    getNextPageParam: ({ from, to, answer }): Place | null => (answer.next ? { cursor: answer.next, from, to } : null),
     placeholderData: keepPreviousData,
     refetchInterval: selection.poll ? 5_000 : false,
   });

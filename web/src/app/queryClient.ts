@@ -1,5 +1,5 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { ApiError } from "../api/client";
+import { ApiError } from "../api/errors";
 import { meKey } from "../api/session";
 
 /** Server state of the page. A 401 anywhere means the session has ended; signing in again repeats what failed. */

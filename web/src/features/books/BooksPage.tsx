@@ -2,7 +2,7 @@ import { Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { useBooks, useStatus } from "../../api/books";
-import { messageOf } from "../../api/client";
+import { messageOf } from "../../api/errors";
 import type { Books, Status } from "../../api/types";
 import { Failure } from "../../ui/Failure";
 import { formatBytes, formatCount, formatRelative } from "../../ui/format";

@@ -1,8 +1,8 @@
 import { Button, Title } from "@mantine/core";
 import { useState } from "react";
 import { useBooks } from "../../api/books";
-import { messageOf } from "../../api/client";
 import { useBulkReplay, useDeadLetters } from "../../api/deadLetters";
+import { messageOf } from "../../api/errors";
 import { useMe } from "../../api/session";
 import type { DeadLetter } from "../../api/types";
 import { Empty } from "../../ui/Empty";
@@ -19,7 +19,7 @@ export function DeadLettersPage() {
   useTitle("Dead letters");
   const me = useMe();
   const [reason, setReason] = useState("");
-  const [open, setOpen] = useState<string | null>(null);
+  const [open, setOpen] = useState<number | null>(null);
   const [note, setNote] = useState("");
   const letters = useDeadLetters(reason);
   const books = useBooks();
@@ -56,9 +56,7 @@ export function DeadLettersPage() {
           <Button
             variant="default"
             loading={bulk.isPending}
-            onClick={() =>
-              bulk.mutate(reason ? { reason } : {}, { onSuccess: (outcome) => setNote(bulkText(outcome)) })
-            }
+            onClick={() => bulk.mutate(reason, { onSuccess: (outcome) => setNote(bulkText(outcome)) })}
           >
             {reason ? `Replay all “${reason}”` : "Replay all"}
           </Button>

@@ -1,7 +1,7 @@
 import { Button, Group, Textarea } from "@mantine/core";
 import { useState } from "react";
-import { messageOf } from "../../api/client";
 import { useDiscard, useMend, useReplay } from "../../api/deadLetters";
+import { messageOf } from "../../api/errors";
 import type { DeadLetter } from "../../api/types";
 import { Failure } from "../../ui/Failure";
 import { outcomeText, parseBody } from "./letters";

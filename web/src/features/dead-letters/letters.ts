@@ -19,13 +19,11 @@ export function outcomeText({ outcome, reason }: ReplayOutcome): string {
 }
 
 export function bulkText({ replayed }: BulkReplayOutcome): string {
-  return (
-    `Replayed: ${formatCount(replayed.stored)} stored, ${formatCount(replayed.duplicate)} duplicate, ` +
-    `${formatCount(replayed.dead)} still dead.`
-  );
+  const { stored = 0, duplicate = 0, dead = 0 } = replayed;
+  return `Replayed: ${formatCount(stored)} stored, ${formatCount(duplicate)} duplicate, ${formatCount(dead)} still dead.`;
 }
 
-export type Parsed = { ok: true; body: unknown } | { ok: false; fault: string };
+export type Parsed = { ok: true; body: Record<string, unknown> } | { ok: false; fault: string };
 
 /** An event as it was edited: a JSON object, or what is wrong with it. */
 export function parseBody(text: string): Parsed {
@@ -38,5 +36,5 @@ export function parseBody(text: string): Parsed {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     return { ok: false, fault: "An event is a JSON object" };
   }
-  return { ok: true, body };
+  return { ok: true, body: body as Record<string, unknown> };
 }

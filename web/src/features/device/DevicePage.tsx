@@ -1,9 +1,10 @@
 import { Title } from "@mantine/core";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import { ApiError, messageOf } from "../../api/client";
 import { useDevice } from "../../api/devices";
-import { type Span, useTypes } from "../../api/telemetry";
+import { ApiError, messageOf } from "../../api/errors";
+import type { Span } from "../../api/span";
+import { useTypes } from "../../api/telemetry";
 import type { Device, MeasurementType } from "../../api/types";
 import { Failure } from "../../ui/Failure";
 import { formatRelative, formatTime } from "../../ui/format";

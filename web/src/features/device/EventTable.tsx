@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
 import { useMemo, useState } from "react";
-import { messageOf } from "../../api/client";
+import { messageOf } from "../../api/errors";
 import type { LiveState } from "../../api/live";
-import { edgesOf, type Span, useEvents } from "../../api/telemetry";
+import { edgesOf, type Span } from "../../api/span";
+import { useEvents } from "../../api/telemetry";
 import type { MeasurementType, TelemetryEvent } from "../../api/types";
 import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";

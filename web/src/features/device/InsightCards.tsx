@@ -1,6 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { useMemo } from "react";
-import { messageOf } from "../../api/client";
+import { messageOf } from "../../api/errors";
 import { useInsights } from "../../api/telemetry";
 import type { Insight } from "../../api/types";
 import { Failure } from "../../ui/Failure";

@@ -1,6 +1,6 @@
 import { Button, Group, SegmentedControl, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { edgesOf, type Span } from "../../api/telemetry";
+import { edgesOf, type Span } from "../../api/span";
 import { fromInputTime, toInputTime } from "../../ui/format";
 import { nameOf, presets } from "./range";
 

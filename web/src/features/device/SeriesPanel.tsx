@@ -1,9 +1,10 @@
 import { Button, useComputedColorScheme } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useMemo, useState } from "react";
-import { messageOf } from "../../api/client";
+import { messageOf } from "../../api/errors";
 import type { LiveState } from "../../api/live";
-import { edgesOf, type Span, useSeries } from "../../api/telemetry";
+import { edgesOf, type Span } from "../../api/span";
+import { useSeries } from "../../api/telemetry";
 import type { Bucket, MeasurementType } from "../../api/types";
 import { type BandPoint, bandColumns } from "../../charts/band";
 import { SeriesChart } from "../../charts/SeriesChart";
@@ -36,7 +37,6 @@ export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRec
     type: type?.type ?? "",
     unit: type?.unit ?? null,
     span,
-    points: narrow ? 150 : 360,
     enabled: type !== undefined,
     refresh: liveState !== "paused",
   });

@@ -11,7 +11,17 @@ function at(seconds: number): string {
 
 function event(eventId: string, seconds: number, value: LiveEvent["value"], more: Partial<LiveEvent> = {}): LiveEvent {
   const recordedAt = at(seconds);
-  return { eventId, deviceId: "d", type: "temperature", value, unit: "C", recordedAt, receivedAt: recordedAt, ...more };
+  return {
+    eventId,
+    deviceId: "d",
+    type: "temperature",
+    value,
+    unit: "C",
+    recordedAt,
+    receivedAt: recordedAt,
+    storedAt: recordedAt,
+    ...more,
+  };
 }
 
 function arrivals(askedAt: number, ...events: LiveEvent[]): Arrival[] {
@@ -26,7 +36,7 @@ const series: Asked<Series> = {
     from: at(0),
     to: at(100),
     bucketSeconds: 10,
-    settled: null,
+    settled: false,
     buckets: [{ start: at(10), count: 2, min: 1, avg: 2, max: 3, last: 3 }],
   },
 };

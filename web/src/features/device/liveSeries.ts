@@ -47,13 +47,11 @@ export function mergeSeries({ askedAt, answer }: Asked<Series>, arrivals: Arriva
   );
   if (fresh.length === 0) return answer.buckets;
   const width = answer.bucketSeconds * 1000;
-  const firstBucket = answer.buckets[0];
-  const anchor = Date.parse(firstBucket ? firstBucket.start : answer.from);
-  const earliest = Date.parse(answer.from);
+  const anchor = Date.parse(answer.from);
   const buckets = new Map(answer.buckets.map((bucket) => [Date.parse(bucket.start), bucket]));
   for (const event of fresh) {
     const time = Date.parse(event.recordedAt);
-    if (Number.isNaN(time) || time < earliest) continue;
+    if (Number.isNaN(time) || time < anchor) continue;
     const start = anchor + Math.floor((time - anchor) / width) * width;
     buckets.set(start, addToBucket(buckets.get(start), start, event.value));
   }
@@ -81,23 +79,17 @@ export function mergeInsights(asked: Asked<{ insights: Insight[] }>, arrivals: A
   const cards = new Map(asked.answer.insights.map((insight) => [`${insight.type}\n${insight.unit ?? ""}`, insight]));
   for (const event of arrivedAfter(arrivals, asked.askedAt)) {
     const key = `${event.type}\n${event.unit ?? ""}`;
-    const card = cards.get(key) ?? {
-      type: event.type,
-      unit: event.unit,
-      latest: null,
-      min: null,
-      avg: null,
-      max: null,
-      count: 0,
-      lastRecordedAt: null,
-    };
-    cards.set(key, addToInsight(card, event));
+    cards.set(key, addToInsight(cards.get(key) ?? firstInsight(event), event));
   }
   return [...cards.values()];
 }
 
+function firstInsight({ type, unit, value, recordedAt }: LiveEvent): Insight {
+  return { type, unit, latest: value, min: null, avg: null, max: null, count: 0, lastRecordedAt: recordedAt };
+}
+
 function addToInsight(card: Insight, event: LiveEvent): Insight {
-  const newest = card.lastRecordedAt === null || Date.parse(event.recordedAt) >= Date.parse(card.lastRecordedAt);
+  const newest = Date.parse(event.recordedAt) >= Date.parse(card.lastRecordedAt);
   const count = card.count + 1;
   const value = typeof event.value === "number" ? event.value : null;
   return {

@@ -1,4 +1,4 @@
-import { edgesOf, type Span } from "../../api/telemetry";
+import { edgesOf, type Span } from "../../api/span";
 
 /** The stretch of time a device page shows, as it stands in the page's address. */
 

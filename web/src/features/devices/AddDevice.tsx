@@ -1,8 +1,8 @@
 import { Alert, Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link } from "wouter";
-import { messageOf } from "../../api/client";
 import { useCreateDevice, useIssueDeviceKey } from "../../api/devices";
+import { messageOf } from "../../api/errors";
 import type { Device, IssuedKey } from "../../api/types";
 import { Copyable } from "../../ui/Copyable";
 import { Failure } from "../../ui/Failure";

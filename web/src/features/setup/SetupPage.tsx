@@ -1,6 +1,6 @@
 import { Button, Paper, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { ApiError, messageOf } from "../../api/client";
+import { ApiError, messageOf } from "../../api/errors";
 import { useSetup } from "../../api/session";
 import { Centered } from "../../ui/Centered";
 import { Failure } from "../../ui/Failure";

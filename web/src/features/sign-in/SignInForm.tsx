@@ -1,6 +1,6 @@
 import { Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { ApiError, messageOf } from "../../api/client";
+import { ApiError, messageOf } from "../../api/errors";
 import { useSignIn } from "../../api/session";
 import { Failure } from "../../ui/Failure";
 
