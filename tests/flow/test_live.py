@@ -1,0 +1,129 @@
+"""Watching what is stored: filters, frames, and the end of a watcher who does not keep up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from telemetry_slice.engines.inprocess import LocalBus
+from telemetry_slice.flow.live import FRAME_READINGS, Hub
+from telemetry_slice.model.errors import Code, SliceError
+from telemetry_slice.model.events import EventBatch, Kind, Message, Outcome, Settlement
+
+ACME, BETA = 1, 2
+
+
+def publish(bus, tenant, events, outcome=Outcome.STORED):
+    """`events` are (device number, measurements); all with the same outcome."""
+    batch = EventBatch(tenant, 7)
+    for device, measurements in events:
+        batch.keys.append(os.urandom(16))
+        batch.texts.append(None)
+        batch.devices.append(device)
+        batch.device_ids.append(f"dev-{device}")
+        batch.recorded_us.append(5)
+        batch.meanings.append(0)
+        batch.measurements.append(measurements)
+    bus.publish(Message(b"i" * 16, 1, (batch,)), Settlement((bytes([outcome]) * len(events),), {}, 9))
+
+
+def reading(value=1.0, type_="t"):
+    return ((type_, "C", Kind.NUMBER, value),)
+
+
+async def next_frame(frames):
+    return await asyncio.wait_for(anext(frames), 5)
+
+
+async def test_stored_readings_arrive_in_order_with_their_times():
+    bus = LocalBus()
+    watcher = Hub(bus).watch(ACME)
+    publish(
+        bus, ACME, [(3, (("on", None, Kind.BOOLEAN, 1.0), ("t", "C", Kind.NUMBER, 2.5), ("s", None, Kind.STRING, "x")))]
+    )
+    publish(bus, ACME, [(4, reading(3.0))])
+    frame = await next_frame(watcher.frames())
+    assert [(r.device_id, r.type, r.value) for r in frame] == [
+        ("dev-3", "on", True), ("dev-3", "t", 2.5), ("dev-3", "s", "x"), ("dev-4", "t", 3.0),
+    ]  # fmt: skip
+    assert {(r.recorded_us, r.received_us, r.stored_us) for r in frame} == {(5, 7, 9)}
+    assert frame[0].value is True
+
+
+async def test_duplicates_the_dead_other_devices_types_and_tenants_are_not_seen():
+    bus = LocalBus()
+    watcher = Hub(bus).watch(ACME, device_no=3, types=["t"])
+    publish(bus, ACME, [(3, reading(1.0))], Outcome.DUPLICATE)
+    publish(bus, ACME, [(3, reading(2.0))], Outcome.DEAD)
+    publish(bus, ACME, [(4, reading(3.0))])
+    publish(bus, BETA, [(3, reading(4.0))])
+    publish(bus, ACME, [(3, reading(5.0, "u"))])
+    publish(bus, ACME, [(4, reading(6.0)), (3, reading(7.0))])
+    assert [r.value for r in await next_frame(watcher.frames())] == [7.0]
+
+
+async def test_frames_are_bounded():
+    bus = LocalBus()
+    watcher = Hub(bus).watch(ACME)
+    publish(bus, ACME, [(1, reading(float(n))) for n in range(FRAME_READINGS + 1)])
+    frames = watcher.frames()
+    assert [len(await next_frame(frames)) for _ in range(2)] == [FRAME_READINGS, 1]
+
+
+async def test_who_does_not_keep_up_is_cut_off_alone():
+    bus = LocalBus()
+    hub = Hub(bus, pending_events=10)
+    slow, quick = hub.watch(ACME), hub.watch(ACME)
+    frames = quick.frames()
+    got = 0
+    for _ in range(4):
+        publish(bus, ACME, [(1, reading())] * 4)
+        got += len(await next_frame(frames))
+    assert got == 16
+    assert slow.cut.is_set()
+    assert not quick.cut.is_set()
+    with pytest.raises(StopAsyncIteration):
+        await next_frame(slow.frames())
+
+
+async def test_a_tenant_has_a_bounded_number_of_watchers_and_leaving_makes_room():
+    bus = LocalBus()
+    hub = Hub(bus, watchers_per_tenant=2)
+    first = hub.watch(ACME)
+    hub.watch(ACME)
+    with pytest.raises(SliceError) as refusal:
+        hub.watch(ACME)
+    assert (refusal.value.code, refusal.value.policy) == (Code.QUOTA_EXCEEDED, "live-connections")
+    hub.watch(BETA)
+    first.leave()
+    first.leave()
+    hub.watch(ACME)
+
+
+async def test_nobody_listens_to_the_bus_when_nobody_watches():
+    class Counting(LocalBus):
+        listening = 0
+
+        def listen(self, tenant, listener):
+            end = super().listen(tenant, listener)
+            self.listening += 1
+
+            def ended():
+                self.listening -= 1
+                end()
+
+            return ended
+
+    bus = Counting()
+    hub = Hub(bus)
+    watchers = [hub.watch(ACME), hub.watch(ACME), hub.watch(BETA)]
+    assert bus.listening == 2
+    for watcher in watchers:
+        watcher.leave()
+    assert bus.listening == 0
+
+
+def test_every_start_has_an_epoch_of_its_own():
+    assert Hub(LocalBus()).epoch != Hub(LocalBus()).epoch
