@@ -186,8 +186,8 @@ def test_speed_replays_at_the_recorded_pace(send, receiver, csv_file):
 
 
 def test_an_outage_is_outlived(served, receiver, csv_file, send):
-    path = csv_file(many(4000))
-    receiver.delay_s = 0.05
+    path = csv_file(many(8000))
+    receiver.delay_s = 0.3
     results = []
     sender = threading.Thread(target=lambda: results.append(send(path)))
     sender.start()
@@ -198,8 +198,8 @@ def test_an_outage_is_outlived(served, receiver, csv_file, send):
     served.start()
     sender.join(60)
     assert results[0].exit_code == 0, results[0].output
-    assert kept < 4000
-    assert len(receiver.events) == 4000
+    assert kept < 8000
+    assert len(receiver.events) == 8000
     assert 1 < receiver.most_in_flight <= 4
 
 
