@@ -3,9 +3,11 @@
 `make reference` (UPDATE_REFERENCE=1) writes docs/reference anew.
 """
 
+import json
 import os
 import re
 import subprocess
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -178,3 +180,11 @@ def test_documented_verbs_exist():
     for path in documents():
         for verb in re.findall(r"`make ([a-z-]+)", path.read_text()):
             assert verb in verbs, (path, verb)
+
+
+def test_the_page_knows_the_api_as_it_is():
+    made = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "openapi"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    kept = (ROOT / "web" / "openapi.json").read_text()
+    assert json.loads(kept) == json.loads(made.stdout), "run `make openapi`"
