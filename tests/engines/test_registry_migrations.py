@@ -13,7 +13,8 @@ from telemetry_slice.engines.sqlite.registry import open_registry
 def schema(path):
     connection = apsw.Connection(str(path))
     rows = connection.execute(
-        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%' ORDER BY 1, 2"
+        "SELECT type, name, sql FROM sqlite_schema"
+        " WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%' ORDER BY type, name"
     ).fetchall()
     connection.close()
     return rows

@@ -18,6 +18,7 @@ class Counted:
         self.finds = 0
         self.down = False
         self.gate = None
+        self.asked = asyncio.Event()
 
     def __getattr__(self, name):
         return getattr(self.keys, name)
@@ -27,6 +28,7 @@ class Counted:
         if self.down:
             raise UnavailableError("down")
         found = await self.keys.find(key_id)
+        self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
         return found
@@ -144,8 +146,7 @@ async def test_a_look_up_overtaken_by_a_revocation_is_not_kept(access, acme, cou
     record, token = await access.keys.issue(acme, KeyKind.GATEWAY)
     counted.gate = asyncio.Event()
     asking = asyncio.create_task(access.key(token))
-    while not counted.finds:
-        await asyncio.sleep(0.001)
+    await counted.asked.wait()
     await access.keys.revoke(acme.no, record.key_id)
     counted.gate.set()
     await asking

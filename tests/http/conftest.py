@@ -1,0 +1,117 @@
+"""The HTTP door over a real registry and empty telemetry, called within the process."""
+
+import dataclasses
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from telemetry_slice.engines.sql.migrate import upgrade
+from telemetry_slice.engines.sql.readers import Readers
+from telemetry_slice.engines.sql.reads import SqlTelemetry
+from telemetry_slice.engines.sqlite.registry import open_database
+from telemetry_slice.flow.access import console_token
+from telemetry_slice.flow.query import Query
+from telemetry_slice.http.app import create_app
+from telemetry_slice.http.services import Services
+from telemetry_slice.model.tenancy import KeyKind, Role, Scope
+
+PASSWORD = "correct horse battery"
+ORIGIN = "http://slice.example"
+CSRF = {"X-Requested-With": "tslice"}
+
+
+@pytest.fixture
+def telemetry(tmp_path):
+    """telemetry.db, migrated and empty."""
+    database = open_database(tmp_path / "telemetry.db", name="telemetry")
+    upgrade(database.writer, "telemetry")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def heard(telemetry):
+    """Put a last value into the store as the writer would."""
+
+    def put(tenant, device, *, received_us, number=21.5, of="temperature", unit="C"):
+        with telemetry.writer.begin() as connection:
+            series_id = connection.execute(
+                text("INSERT INTO series (tenant_no, device_no, type, unit, kind) VALUES (:t, :d, :of, :unit, 0)"),
+                {"t": tenant.no, "d": device.no, "of": of, "unit": unit},
+            ).lastrowid
+            connection.execute(
+                text("INSERT INTO series_latest VALUES (:s, :t, :d, :at, :key, :number, NULL, :at)"),
+                {
+                    "s": series_id,
+                    "t": tenant.no,
+                    "d": device.no,
+                    "at": received_us,
+                    "key": bytes(16),
+                    "number": number,
+                },
+            )
+
+    return put
+
+
+@pytest.fixture
+def services(access, registry, clock, telemetry):
+    readers = Readers(telemetry.reader)
+    parts = {
+        "access": access,
+        "tenants": registry.tenants,
+        "devices": registry.devices,
+        "keys": registry.keys,
+        "accounts": registry.accounts,
+        "clock": clock,
+        "cursor_secret": b"cursors",
+        "version": "0.0",
+        "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors"),
+        "devices_changed": lambda tenant: None,
+    }
+    # What these tests do not reach is not put together.
+    yield Services(**{field.name: parts.get(field.name) for field in dataclasses.fields(Services)})
+    readers.close()
+
+
+@pytest.fixture
+def app(services):
+    return create_app(services)
+
+
+@pytest.fixture
+async def door(app):
+    """A client without credentials."""
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=ORIGIN) as client:
+        yield client
+
+
+@pytest.fixture
+async def as_(access, registry, acme, beta, door, clock, signing_key):
+    """Headers for a caller: a role, a kind of key, console, platform, or nobody; of acme, or of `tenant`."""
+
+    async def headers(who, tenant=acme):
+        if who == "nobody":
+            return {}
+        if who in set(Role) or who == "platform":
+            email = f"{who}-{tenant.id}@example.org"
+            if await registry.accounts.by_email(email) is None:
+                roles = [] if who == "platform" else [(tenant.no, Role(who))]
+                await access.people.add(email, who, PASSWORD, roles, platform_admin=who == "platform")
+            pair = await access.people.tokens_by_password(email, PASSWORD, None)
+            return {"Authorization": f"Bearer {pair.access_token}"}
+        if who in {"console", "console without tenant"}:
+            chosen = tenant.id if who == "console" else None
+            return {"Authorization": f"Bearer {console_token(signing_key, clock.us // 1_000_000, chosen)}"}
+        if who == "device":
+            device = (await registry.devices.register(tenant.no, ["the-device"]))["the-device"]
+            _, token = await access.keys.issue(tenant, KeyKind.DEVICE, device=device)
+        elif who == "gateway":
+            _, token = await access.keys.issue(tenant, KeyKind.GATEWAY)
+        else:
+            scopes = frozenset(Scope(scope) for scope in who.split()[1:])
+            _, token = await access.keys.issue(tenant, KeyKind.SERVICE, scopes=scopes)
+        return {"X-API-Key": token}
+
+    return headers
