@@ -51,8 +51,8 @@ describe("times", () => {
 describe("lateness", () => {
   it("is receipt minus recording, and says when the device's clock is ahead", () => {
     expect(latenessOf({ recordedAt: ago(3), receivedAt: ago(1) })).toBe(2_000);
-    expect(formatLateness(230)).toBe("0.2 s");
-    expect(formatLateness(-20)).toBe("0.0 s");
+    expect(formatLateness(230)).toBe("230 ms");
+    expect(formatLateness(-20)).toBe("0 ms");
     expect(formatLateness(-4_000)).toBe("4.0 s ahead");
     expect(formatLateness(Number.NaN)).toBe("–");
   });

@@ -43,9 +43,10 @@ export function formatTimeShort(time: string | number, now: number): string {
   return full.startsWith(formatDate(new Date(now))) ? full.slice(11) : full;
 }
 
-/** A duration in milliseconds with its largest unit: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`. */
+/** A duration in milliseconds with its largest unit: `40 ms`, `1.5 s`, `12 s`, `3 min`, `5 h`, `2 d`. */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.abs(milliseconds) / 1000;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   if (seconds < 3_570) return `${Math.round(seconds / 60)} min`;

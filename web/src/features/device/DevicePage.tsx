@@ -1,5 +1,5 @@
 import { Title } from "@mantine/core";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import { useDevice } from "../../api/devices";
 import { ApiError, messageOf } from "../../api/errors";
@@ -18,9 +18,12 @@ import { EventTable } from "./EventTable";
 import { InsightCards } from "./InsightCards";
 import { LiveSwitch } from "./LiveSwitch";
 import { RangePicker } from "./RangePicker";
-import { spanOf, withSpan } from "./range";
+import { type PresetName, spanOf, withSpan } from "./range";
 import { SeriesPanel } from "./SeriesPanel";
 import { useLive } from "./useLive";
+
+/** Age up to which a device counts as new, in ms. */
+const YOUNG_MS = 3 * 3_600_000;
 
 function keyOf(type: { type: string; unit: string | null }): string {
   return JSON.stringify([type.type, type.unit]);
@@ -62,7 +65,9 @@ function DeviceView({ device }: { device: Device }) {
   const { deviceId } = device;
   const live = useLive(deviceId);
   const [search, setSearch] = useSearchParams();
-  const span = useMemo(() => spanOf(search), [search]);
+  // A device that is new has little to show: the last hour fills the chart better.
+  const [fallback] = useState<PresetName>(() => (Date.now() - Date.parse(device.createdAt) < YOUNG_MS ? "1h" : "6h"));
+  const span = useMemo(() => spanOf(search, fallback), [search, fallback]);
   const types = useTypes(deviceId);
   const known = types.data ?? [];
   const wanted = search.get("type");
@@ -92,7 +97,7 @@ function DeviceView({ device }: { device: Device }) {
             {device.label || deviceId}
           </Title>
           <p className="facts">
-            <span className="mono">{deviceId}</span>
+            {device.label && device.label !== deviceId && <span className="mono">{deviceId}</span>}
             {device.location && <span>{device.location}</span>}
             <StatusBadge status={newestArrival ? "online" : device.status} />
             <span title={lastSeen ? formatTime(lastSeen) : undefined}>Last seen {formatRelative(lastSeen, now)}</span>

@@ -16,6 +16,10 @@ import { type Arrival, mergeEvents } from "./liveSeries";
 /** Milliseconds from recording to receipt beyond which an event is marked as late. */
 const LATE_MS = 60_000;
 
+/** Rows drawn at first, and how many more at a time: a busy device's live readings would make the table grow without end. */
+const FIRST_ROWS = 200;
+const STEP = 50;
+
 interface EventTableProps {
   deviceId: string;
   span: Span;
@@ -26,6 +30,7 @@ interface EventTableProps {
 
 export function EventTable({ deviceId, span, types, arrivals, liveState }: EventTableProps) {
   const [type, setType] = useState("");
+  const [limit, setLimit] = useState(FIRST_ROWS);
   const chosen = type === "" ? null : type;
   const events = useEvents(deviceId, {
     type: chosen,
@@ -43,6 +48,11 @@ export function EventTable({ deviceId, span, types, arrivals, liveState }: Event
       }),
     [events.data, events.hasNextPage, arrivals, chosen, edges.from, span.kind],
   );
+  const visible = rows.slice(0, limit);
+  const showOlder = () => {
+    setLimit(limit + STEP);
+    if (rows.length <= limit) void events.fetchNextPage();
+  };
   const names = [...new Set(types.map((known) => known.type))];
 
   return (
@@ -80,16 +90,16 @@ export function EventTable({ deviceId, span, types, arrivals, liveState }: Event
               </tr>
             </thead>
             <tbody>
-              {rows.map((event) => (
+              {visible.map((event) => (
                 <Row key={`${event.eventId} ${event.type}`} event={event} now={now} />
               ))}
             </tbody>
           </table>
         </section>
       )}
-      {events.hasNextPage && (
+      {(events.hasNextPage || rows.length > limit) && (
         <div className="more">
-          <Button variant="default" onClick={() => void events.fetchNextPage()} loading={events.isFetchingNextPage}>
+          <Button variant="default" onClick={showOlder} loading={events.isFetchingNextPage}>
             Show older events
           </Button>
         </div>

@@ -43,7 +43,8 @@ export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRec
   const asked = series.data;
   const buckets = useMemo(() => (asked ? mergeSeries(asked, arrivals) : []), [asked, arrivals]);
   const bucketSeconds = asked?.answer.bucketSeconds ?? 1;
-  const points = useMemo(() => numericPoints(buckets, bucketSeconds), [buckets, bucketSeconds]);
+  const present = span.kind === "rolling" ? now / 1000 : Number.POSITIVE_INFINITY;
+  const points = useMemo(() => numericPoints(buckets, bucketSeconds, present), [buckets, bucketSeconds, present]);
   const columns = useMemo(
     () =>
       bandColumns(
@@ -65,11 +66,7 @@ export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRec
   if (type.kind !== "number") {
     const last = buckets[buckets.length - 1];
     return (
-      <Empty
-        title={
-          total > 0 ? `${formatCount(total)} readings, the last: ${formatReading(last?.last)}` : "No readings here"
-        }
-      >
+      <Empty title={total > 0 ? `${countReadings(total)}, the last: ${formatReading(last?.last)}` : "No readings here"}>
         {type.type} is {type.kind === "boolean" ? "true or false" : "a word"}, not a number; its readings are in the
         table below.
       </Empty>
@@ -111,16 +108,15 @@ export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRec
               <span className="key key-band" aria-hidden="true" /> {formatReading(shown.bucket.min)} to{" "}
               {formatReading(shown.bucket.max, unit)}
             </span>
-            <span className="muted">
-              {formatCount(shown.bucket.count)} {shown.bucket.count === 1 ? "reading" : "readings"}
-            </span>
+            <span className="muted">{countReadings(shown.bucket.count)}</span>
           </>
         )}
       </p>
       <SeriesChart
         columns={columns}
         from={edges.from / 1000}
-        to={edges.to / 1000}
+        // A little air, so that the newest point is not cut by the edge.
+        to={(edges.to + (span.kind === "rolling" ? (edges.to - edges.from) * 0.005 : 0)) / 1000}
         height={narrow ? 240 : 320}
         scheme={scheme}
         formatValue={formatNumber}
@@ -129,8 +125,8 @@ export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRec
         onSelect={(from, to) => onSpan({ kind: "fixed", from: Math.round(from * 1000), to: Math.round(to * 1000) })}
       />
       <p className="muted small chart-note">
-        {formatCount(total)} readings in steps of {formatDuration(bucketSeconds * 1000).replace(".0", "")}. Mark a
-        stretch to look closer. Times are local.
+        {countReadings(total)} in steps of {formatDuration(bucketSeconds * 1000).replace(".0", "")}. Mark a stretch to
+        look closer. Times are local.
       </p>
     </>
   );
@@ -141,15 +137,20 @@ interface Drawn {
   bucket: Bucket;
 }
 
-/** Numeric buckets as points in the middle of their bucket. */
-function numericPoints(buckets: Bucket[], bucketSeconds: number): Drawn[] {
+/** Numeric buckets as points in the middle of their bucket; the one that is still filling is drawn at the present. */
+function numericPoints(buckets: Bucket[], bucketSeconds: number, present: number): Drawn[] {
   const drawn: Drawn[] = [];
   for (const bucket of buckets) {
     if (bucket.avg === null || bucket.min === null || bucket.max === null) continue;
-    const time = Date.parse(bucket.start) / 1000 + bucketSeconds / 2;
+    const start = Date.parse(bucket.start) / 1000;
+    const time = Math.max(start, Math.min(start + bucketSeconds / 2, present));
     drawn.push({ bucket, point: { time, min: bucket.min, avg: bucket.avg, max: bucket.max } });
   }
   return drawn;
+}
+
+function countReadings(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "reading" : "readings"}`;
 }
 
 function bucketAt(time: number | undefined, points: Drawn[]): Drawn | undefined {

@@ -12,17 +12,15 @@ export const presets = [
 
 export type PresetName = (typeof presets)[number]["name"];
 
-const DEFAULT_PRESET: PresetName = "6h";
-
-/** Reads `?range=24h` or `?from=…&to=…`; anything else is the default range. */
-export function spanOf(search: URLSearchParams): Span {
+/** Reads `?range=24h` or `?from=…&to=…`; anything else is the range `fallback`. */
+export function spanOf(search: URLSearchParams, fallback: PresetName = "6h"): Span {
   const from = Date.parse(search.get("from") ?? "");
   const to = Date.parse(search.get("to") ?? "");
   if (from < to) return { kind: "fixed", from, to };
   const preset = presets.find(({ name }) => name === search.get("range"));
   return {
     kind: "rolling",
-    seconds: (preset ?? presets.find(({ name }) => name === DEFAULT_PRESET) ?? presets[0]).seconds,
+    seconds: (preset ?? presets.find(({ name }) => name === fallback) ?? presets[0]).seconds,
   };
 }
 
