@@ -13,10 +13,9 @@ from typing import Any
 
 import structlog
 import uvicorn
-from sqlalchemy.engine import Engine
-from starlette.types import ASGIApp
 
 from .engines.inprocess import HandOffQueue, LocalBus, SystemClock, TokenBuckets
+from .engines.sql.database import Database
 from .engines.sql.letters import LetterReads
 from .engines.sql.migrate import upgrade
 from .engines.sql.readers import Readers
@@ -34,7 +33,7 @@ from .flow.history import StorageGuard, keep_retention
 from .flow.live import Hub
 from .flow.query import Query
 from .flow.writer import Writer
-from .http.app import create_app
+from .http.app import ASGIApp, create_app
 from .http.ingest import Ingest, IngestLimits
 from .http.services import Services
 from .model.errors import UnavailableError
@@ -125,19 +124,19 @@ def migrate_embedded(settings: Settings) -> None:
     lock = FolderLock(settings.data)
     try:
         open_registry(settings.data / REGISTRY, SystemClock()).close()
-        _open_telemetry(settings).dispose()
+        _open_telemetry(settings).reader.dispose()
     finally:
         lock.release()
 
 
-def _open_telemetry(settings: Settings) -> Engine:
-    """telemetry.db brought up to date; its reading engine."""
+def _open_telemetry(settings: Settings) -> Database:
+    """telemetry.db brought up to date; only its reading side stays open."""
     path = settings.data / TELEMETRY
     path.touch(mode=0o600)
     database = open_database(path, name="telemetry", readers=4)
     upgrade(database.writer, "telemetry")
     database.writer.dispose()
-    return database.reader
+    return database
 
 
 def build_embedded(settings: Settings) -> Platform:
@@ -152,8 +151,8 @@ def build_embedded(settings: Settings) -> Platform:
     state = ReadyState()
     secrets = ensure_secrets(settings.data, new_signing_key)
     registry = open_registry(settings.data / REGISTRY, clock)
-    telemetry_engine = _open_telemetry(settings)
-    readers = Readers(telemetry_engine)
+    telemetry = _open_telemetry(settings)
+    readers = Readers(telemetry.reader)
 
     process = WriterProcess(settings.data / TELEMETRY, settings.max_series)
     store = SqliteStore(process, LetterReads(readers))
@@ -243,7 +242,7 @@ def build_embedded(settings: Settings) -> Platform:
         await process.stop()
         access.close()
         readers.close()
-        telemetry_engine.dispose()
+        telemetry.reader.dispose()
         registry.close()
         lock.release()
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,6 +176,12 @@ def sender(request, tmp_path):
     return {"python": python, "c": c}[request.param]
 
 
+@pytest.fixture
+def type_():
+    """A measurement type that no other test uses."""
+    return f"t{uuid.uuid4().hex}"
+
+
 def feed(command, numbers, timeout_s=60):
     text = "".join(f"{number}\n" for number in numbers)
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout_s, check=False)
@@ -187,8 +194,7 @@ def wait_until(condition, what: str, seconds: float = DECIDE_S):
         threading.Event().wait(0.05)
 
 
-def test_a_sender_delivers_every_reading(demo, sender, request):
-    type_ = re.sub(r"\W", "_", request.node.name)
+def test_a_sender_delivers_every_reading(demo, sender, type_):
     done = feed(sender(demo.url, demo.tenant["deviceKeys"]["dev-001"], "dev-001", type_), range(25))
     assert done.returncode == 0, done.stderr
     wait_until(lambda: sorted(demo.stored("dev-001", type_)) == list(range(25)), "25 readings stored")
@@ -242,8 +248,7 @@ class Passage(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_sender_survives_refusals_and_lost_answers_without_loss_or_double(demo, sender, request):
-    type_ = re.sub(r"\W", "_", request.node.name)
+def test_a_sender_survives_refusals_and_lost_answers_without_loss_or_double(demo, sender, type_):
     moods = ["busy", "hang up", "swallow the answer", "busy"]
     before = demo.get("/api/v1/books")["duplicate"]
     with Unreliable(demo.address, moods) as bridge:
@@ -262,8 +267,7 @@ def test_a_sender_survives_refusals_and_lost_answers_without_loss_or_double(demo
     assert min(waits) >= 1, "Retry-After is obeyed"
 
 
-def test_a_sender_keeps_what_it_could_not_send(demo, sender, request):
-    type_ = re.sub(r"\W", "_", request.node.name)
+def test_a_sender_keeps_what_it_could_not_send(demo, sender, type_):
     with Unreliable(demo.address, []) as closed:
         nobody = closed.url
     command = sender(nobody, demo.tenant["gatewayKey"], "dev-002", type_)

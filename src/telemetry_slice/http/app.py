@@ -25,8 +25,11 @@ from . import (
     tenants,
     users,
 )
+from .bodies import BodyBounds
 from .paths import EncodedSlashes
 from .services import Services
+
+__all__ = ["ASGIApp", "create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (
     access.router,
@@ -45,8 +48,6 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 """Every module of routes; a new one adds its line here."""
 
-MAX_BODY_BYTES = 1 << 20
-
 
 def create_app(services: Services) -> ASGIApp:
     """The application over `services`, without the ingest routes, which stand in front of it."""
@@ -56,11 +57,11 @@ def create_app(services: Services) -> ASGIApp:
         summary="Takes measurements from devices, keeps every accepted event exactly once, and accounts for each.",
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     app.state.services = services
+    app.add_middleware(BodyBounds)
     app.add_middleware(EncodedSlashes)
     problems.install(app)
     for router in ROUTERS:
