@@ -13,6 +13,9 @@ from ..model.events import Message, Settlement, TenantNo
 from ..ports.edge import Quota, StoredListener, Verdict
 
 
+SWEEP_S = 1.0
+
+
 class SystemClock:
     """The machine's wall clock."""
 
@@ -21,13 +24,21 @@ class SystemClock:
 
 
 class _Held:
-    """A message in the queue and the sender that waits for it."""
+    """A message in the queue, the sender that waits for it, and until when (loop time)."""
 
-    __slots__ = ("done", "message")
+    __slots__ = ("deadline", "done", "message")
 
-    def __init__(self, message: Message, done: asyncio.Future[None]) -> None:
+    def __init__(self, message: Message, done: asyncio.Future[None], deadline: float) -> None:
         self.message = message
         self.done = done
+        self.deadline = deadline
+
+    def give_up(self, why: str) -> None:
+        """Tell the sender that the outcome is unknown."""
+        if not self.done.done():
+            self.done.set_exception(UnavailableError(why))
+            # The exception is for the sender; one that has gone must not raise a warning.
+            self.done.exception()
 
 
 class HandOffQueue:
@@ -37,8 +48,10 @@ class HandOffQueue:
     is unknown; the claims of the store make the second delivery harmless.
     """
 
-    def __init__(self, max_events: int) -> None:
+    def __init__(self, max_events: int, timeout_s: float = 30.0) -> None:
+        """Bound the queue, and how long a sender waits before it is told that the outcome is unknown."""
         self._max_events = max_events
+        self._timeout_s = timeout_s
         self._events = 0
         # Tenants with waiting messages, in the order of their turns.
         self._lanes: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
@@ -49,12 +62,25 @@ class HandOffQueue:
         count = message.event_count
         if self._events + count > self._max_events:
             raise QueueFullError
-        held = _Held(message, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        held = _Held(message, loop.create_future(), loop.time() + self._timeout_s)
+        if not self._held:
+            loop.call_later(SWEEP_S, self._sweep, loop)
         self._held[message.incarnation, message.sequence] = held
         self._events += count
         self._enqueue(held)
         # A sender that gives up must not take the message with it.
         await asyncio.shield(held.done)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for all instead of one a message; the oldest come first."""
+        now = loop.time()
+        for held in self._held.values():
+            if held.deadline > now:
+                break
+            held.give_up("the writer did not answer in time")
+        if self._held:
+            loop.call_later(SWEEP_S, self._sweep, loop)
 
     def _enqueue(self, held: _Held) -> None:
         self._lanes.setdefault(held.message.batches[0].tenant, deque()).append(held)
@@ -88,10 +114,7 @@ class HandOffQueue:
         for message in messages:
             held = self._held.get((message.incarnation, message.sequence))
             if held is not None:
-                if not held.done.done():
-                    held.done.set_exception(UnavailableError("the store did not answer"))
-                    # The exception is for the sender; one that has gone must not raise a warning.
-                    held.done.exception()
+                held.give_up("the store did not answer")
                 asyncio.get_running_loop().call_later(delay_s, self._enqueue, held)
 
     def held(self) -> Sequence[HeldMessage]:
@@ -114,7 +137,7 @@ class TokenBuckets:
         self._now_s = now_s
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
-    async def admit(self, quotas: Sequence[Quota]) -> Verdict:
+    async def admit(self, quotas: Sequence[Quota], cost: int) -> Verdict:
         now = self._now_s()
         levels: list[float] = []
         tightest: Quota | None = None
@@ -124,10 +147,10 @@ class TokenBuckets:
             limit = quota.limit
             tokens, stamp = self._buckets.get((quota.policy, quota.key), (float(limit), now))
             tokens = min(float(limit), tokens + (now - stamp) * limit)
-            needed = min(quota.cost, limit)
+            needed = min(cost, limit)
             if tokens < needed:
                 return Verdict(quota, (needed - tokens) / limit, quota, max(0, int(tokens)))
-            tokens -= quota.cost
+            tokens -= cost
             levels.append(tokens)
             if tokens / limit < share:
                 share, tightest, remaining = tokens / limit, quota, max(0, int(tokens))

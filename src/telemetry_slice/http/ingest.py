@@ -28,6 +28,7 @@ log = structlog.get_logger()
 VERSIONS = {"/api/v1/telemetry": 1, "/api/v2/telemetry": 2}
 MAX_WAIT_S = 30.0
 BODY_DEADLINE_S = 10.0
+SWEEP_S = 0.5
 _WAIT = re.compile(rb"(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])")
 _OUTCOMES = {int(outcome): outcome.name.lower() for outcome in Outcome}
 _PERMISSION = frozenset((RejectCode.FOREIGN_DEVICE, RejectCode.FOREIGN_TENANT))
@@ -54,7 +55,7 @@ class IngestLimits(msgspec.Struct, frozen=True):
     events: int = 1_000
 
 
-class _Disconnected(Exception):
+class _DisconnectedError(Exception):
     """The sender has gone before its body was whole."""
 
 
@@ -67,6 +68,7 @@ class Ingest:
         self._gate = gate
         self._clock = clock
         self._limits = limits
+        self._bodies = BodyDeadlines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         version = VERSIONS.get(scope["path"]) if scope["type"] == "http" else None
@@ -75,7 +77,7 @@ class Ingest:
             return
         try:
             status, body, headers = await self._answer(scope, receive, version)
-        except _Disconnected:
+        except _DisconnectedError:
             return
         except SliceError as error:
             status, body, headers = _refusal(error)
@@ -106,7 +108,7 @@ class Ingest:
         with self._gate.capacity.hold(principal.tenant.no, 4 * length):
             try:
                 ndjson = _is_ndjson(headers.get(b"content-type", b""))
-                body = await _read(receive, self._limits.wire_bytes)
+                body = await self._bodies.read(receive, self._limits.wire_bytes)
                 body = _decompressed(body, headers.get(b"content-encoding", b""), self._limits.decoded_bytes)
                 decoded = decode(body, version, ndjson=ndjson, max_events=self._limits.events)
             except SliceError as error:
@@ -163,29 +165,65 @@ def _content_length(headers: dict[bytes, bytes], most: int) -> int:
     return length
 
 
+class BodyDeadlines:
+    """One timer for all bodies on their way instead of one a request."""
+
+    def __init__(self) -> None:
+        self._due: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for task, due in self._due.items():
+            if due > now:
+                break
+            self._late.add(task)
+            task.cancel()
+        for task in self._late:
+            self._due.pop(task, None)
+        if self._due:
+            loop.call_later(SWEEP_S, self._sweep, loop)
+
+    async def read(self, receive: Receive, most: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            SliceError: TOO_LARGE above `most` bytes, TOO_SLOW after `BODY_DEADLINE_S`.
+            _DisconnectedError: the sender has gone.
+        """
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        if task is None:
+            raise RuntimeError("bodies are read in a task")
+        if not self._due:
+            loop.call_later(SWEEP_S, self._sweep, loop)
+        self._due[task] = loop.time() + BODY_DEADLINE_S
+        try:
+            return await _read(receive, most)
+        except asyncio.CancelledError:
+            if task not in self._late:
+                raise
+            task.uncancel()
+            raise SliceError(Code.TOO_SLOW, f"the body did not arrive within {BODY_DEADLINE_S:.0f} s") from None
+        finally:
+            self._due.pop(task, None)
+            self._late.discard(task)
+
+
 async def _read(receive: Receive, most: int) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Disconnected
-            body: bytes = message.get("body", b"")
-            if not message.get("more_body"):
-                if len(body) > most:
-                    raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
-                return body
-            chunks, size = [body], len(body)
-            while message.get("more_body"):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _Disconnected
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > most:
-                    raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
-            return b"".join(chunks)
-    except TimeoutError:
-        raise SliceError(Code.TOO_SLOW, f"the body did not arrive within {BODY_DEADLINE_S:.0f} s") from None
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _DisconnectedError
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _is_ndjson(content_type: bytes) -> bool:

@@ -18,15 +18,11 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`limit` units a second for `key`, named `policy` to the outside; `cost` units are wanted now.
-
-    A bucket holds one second's worth. A cost above it is admitted only from a full bucket and then owed.
-    """
+    """`limit` units a second for `key`, named `policy` to the outside."""
 
     policy: str
     key: str
     limit: int
-    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +44,11 @@ class Verdict:
 class Limiter(Protocol):
     """Admits or refuses by several quotas at once."""
 
-    async def admit(self, quotas: Sequence[Quota]) -> Verdict:
-        """Take the cost from every quota, or, when one refuses, from none."""
+    async def admit(self, quotas: Sequence[Quota], cost: int) -> Verdict:
+        """Take `cost` units from every quota, or, when one refuses, from none.
+
+        A bucket holds one second's worth. A cost above it is admitted only from a full bucket and then owed.
+        """
 
 
 StoredListener = Callable[[EventBatch, bytes, int], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ import structlog
 from ...model.errors import Code, QueueFullError, SliceError, UnavailableError
 from ...model.events import EventBatch, RejectCode, Settlement, TenantNo
 from ...model.tenancy import DeviceKey, GatewayKey, KeyPrincipal, Limits, Tenant
-from ...model.times import SECOND_US
+from ...model.times import HOUR_US
 from ...observe import ACCEPTED_EVENTS, REJECTED_EVENTS, UNKNOWN_FIELDS
 from ...ports.edge import Bus, Clock, Limiter, Quota, Verdict
 from ...ports.events import EventQueue
@@ -23,7 +22,9 @@ from .validate import DELETED, FOREIGN, check_device_id, validate
 
 log = structlog.get_logger()
 
-DEVICES_KEPT_US = 4 * SECOND_US
+QUOTAS_KEPT = 20_000
+DEVICES_KEPT_US = HOUR_US
+"""Known devices are looked up again after an hour, or at once when `forget_devices` tells of a change."""
 
 
 class QuotaExceededError(SliceError):
@@ -47,7 +48,6 @@ class GateSettings:
     Attributes:
         inflight_bytes: bytes of requests worked on at once.
         max_dead_letters: open dead letters of a tenant above which its ingest is refused.
-        put_timeout_s: how long a sender waits for durability before it is told that the outcome is unknown.
     """
 
     key_per_second: int = 100
@@ -58,7 +58,6 @@ class GateSettings:
     global_events_per_second: int = 200_000
     inflight_bytes: int = 64 << 20
     max_dead_letters: int = 100_000
-    put_timeout_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -84,6 +83,13 @@ class _KnownDevices:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Quotas:
+    tenant: Tenant
+    requests: tuple[Quota, ...]
+    events: tuple[Quota, ...]
+
+
 class Gate:
     """One per API process."""
 
@@ -103,6 +109,7 @@ class Gate:
         self._clock = clock
         self._settings = settings
         self._known: dict[TenantNo, _KnownDevices] = {}
+        self._quotas: dict[str, _Quotas] = {}
         self.totals = Totals()
         self.capacity = Capacity(settings.inflight_bytes)
         self.dead_letters: Counter[TenantNo] = Counter()
@@ -124,37 +131,39 @@ class Gate:
                 retry_after_s=60,
                 policy="dead-letters",
             )
-        limits, settings = tenant.limits, self._settings
-        return await self._take(
-            tenant,
-            (
-                ("key", principal.key_id, _first(limits.key_per_second, settings.key_per_second)),
-                ("tenant", tenant.id, _first(limits.tenant_per_second, settings.tenant_per_second)),
-                ("global", "", settings.global_per_second),
-            ),
-            1,
-        )
+        return await self._take(tenant, self._quotas_of(principal).requests, 1)
 
     async def admit_events(self, principal: KeyPrincipal, count: int) -> Verdict:
         """Take `count` events from the quotas. Raises SliceError QUOTA_EXCEEDED."""
-        tenant, limits, settings = principal.tenant, principal.tenant.limits, self._settings
-        return await self._take(
-            tenant,
-            (
-                ("key-events", principal.key_id, _events(limits, settings, "key")),
-                ("tenant-events", tenant.id, _events(limits, settings, "tenant")),
-                ("global-events", "", settings.global_events_per_second),
-            ),
-            count,
-        )
+        return await self._take(principal.tenant, self._quotas_of(principal).events, count)
 
-    async def _take(self, tenant: Tenant, policies: tuple[tuple[str, str, int], ...], cost: int) -> Verdict:
-        quotas = [Quota(policy, key, limit, cost) for policy, key, limit in policies if limit]
-        verdict = await self._limiter.admit(quotas)
-        broken = verdict.broken
-        if broken is not None:
+    def _quotas_of(self, principal: KeyPrincipal) -> _Quotas:
+        """The quotas of a key, made anew when its tenant's limits may have changed."""
+        tenant = principal.tenant
+        known = self._quotas.get(principal.key_id)
+        if known is None or known.tenant is not tenant:
+            limits, settings = tenant.limits, self._settings
+            requests = (
+                Quota("key", principal.key_id, _first(limits.key_per_second, settings.key_per_second)),
+                Quota("tenant", tenant.id, _first(limits.tenant_per_second, settings.tenant_per_second)),
+                Quota("global", "", settings.global_per_second),
+            )
+            events = (
+                Quota("key-events", principal.key_id, _events(limits, settings, "key")),
+                Quota("tenant-events", tenant.id, _events(limits, settings, "tenant")),
+                Quota("global-events", "", settings.global_events_per_second),
+            )
+            known = _Quotas(tenant, *(tuple(quota for quota in quotas if quota.limit) for quotas in (requests, events)))
+            if len(self._quotas) >= QUOTAS_KEPT:
+                self._quotas.clear()
+            self._quotas[principal.key_id] = known
+        return known
+
+    async def _take(self, tenant: Tenant, quotas: tuple[Quota, ...], cost: int) -> Verdict:
+        verdict = await self._limiter.admit(quotas, cost)
+        if verdict.broken is not None:
             self._refuse(tenant, RejectCode.QUOTA, cost)
-            raise QuotaExceededError(broken, verdict)
+            raise QuotaExceededError(verdict.broken, verdict)
         return verdict
 
     def _refuse(self, tenant: Tenant, code: RejectCode, count: int = 1) -> None:
@@ -176,12 +185,14 @@ class Gate:
         tenant = principal.tenant
         numbers = await self._numbers(principal, decoded, received_us)
         batch, places = validate(tenant.no, tenant.id, decoded, numbers, received_us)
-        for code, count in Counter(rejected.code for rejected in decoded.rejected).items():
-            self.totals.reject(tenant.no, received_us, code, count)
-            REJECTED_EVENTS.labels(code.value).inc(count)
+        if decoded.rejected:
+            decoded.rejected.sort(key=lambda rejected: rejected.index)
+            for code, count in Counter(rejected.code for rejected in decoded.rejected).items():
+                self.totals.reject(tenant.no, received_us, code, count)
+                REJECTED_EVENTS.labels(code.value).inc(count)
         if decoded.unknown_fields:
             UNKNOWN_FIELDS.inc(decoded.unknown_fields)
-        receipt = Receipt(len(places), sorted(decoded.rejected, key=lambda r: r.index), batch, places)
+        receipt = Receipt(len(places), decoded.rejected, batch, places)
         if places:
             await self._put(tenant, receipt, wants_outcome=wants_outcome)
             ACCEPTED_EVENTS.inc(len(places))
@@ -195,14 +206,13 @@ class Gate:
 
         forget = self._bus.await_outcome(message, learn) if wants_outcome else None
         try:
-            async with asyncio.timeout(self._settings.put_timeout_s):
-                await self._queue.put(message)
+            await self._queue.put(message)
         except QueueFullError:
             # Raised before the queue's first await: the number just given is still the newest.
             self.totals.take_back(message)
             self._refuse(tenant, RejectCode.CAPACITY, len(receipt.batch))
             raise SliceError(Code.CAPACITY, "the queue is full", retry_after_s=1) from None
-        except (UnavailableError, TimeoutError):
+        except UnavailableError:
             raise SliceError(
                 Code.UNAVAILABLE, "whether the events were kept is unknown: repeat with the same ids", retry_after_s=1
             ) from None
