@@ -11,14 +11,14 @@ from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_database
 from telemetry_slice.flow.access import console_token
+from telemetry_slice.flow.access.tokens import Signer
 from telemetry_slice.flow.query import Query
 from telemetry_slice.http.app import create_app
 from telemetry_slice.http.services import Services
 from telemetry_slice.model.tenancy import KeyKind, Role, Scope
+from telemetry_slice.ports.registry import Account
 
-PASSWORD = "correct horse battery"
 ORIGIN = "http://slice.example"
-CSRF = {"X-Requested-With": "tslice"}
 
 
 @pytest.fixture
@@ -94,16 +94,17 @@ async def as_(access, registry, acme, beta, door, clock, signing_key):
     async def headers(who, tenant=acme):
         if who == "nobody":
             return {}
+        now_s = clock.us // 1_000_000
         if who in set(Role) or who == "platform":
-            email = f"{who}-{tenant.id}@example.org"
-            if await registry.accounts.by_email(email) is None:
+            user_id = f"{who}-{tenant.id}"
+            if await registry.accounts.by_id(user_id) is None:
                 roles = [] if who == "platform" else [(tenant.no, Role(who))]
-                await access.people.add(email, who, PASSWORD, roles, platform_admin=who == "platform")
-            pair = await access.people.tokens_by_password(email, PASSWORD, None)
-            return {"Authorization": f"Bearer {pair.access_token}"}
+                account = Account(user_id, f"{user_id}@example.org", who, "no password", who == "platform")
+                await registry.accounts.add(account, roles)
+            return {"Authorization": f"Bearer {Signer(signing_key).sign(user_id, now_s, tenant_id=tenant.id)}"}
         if who in {"console", "console without tenant"}:
             chosen = tenant.id if who == "console" else None
-            return {"Authorization": f"Bearer {console_token(signing_key, clock.us // 1_000_000, chosen)}"}
+            return {"Authorization": f"Bearer {console_token(signing_key, now_s, chosen)}"}
         if who == "device":
             device = (await registry.devices.register(tenant.no, ["the-device"]))["the-device"]
             _, token = await access.keys.issue(tenant, KeyKind.DEVICE, device=device)

@@ -128,7 +128,7 @@ def _pointer(loc: Sequence[str | int]) -> str:
     if not loc:
         return ""
     if loc[0] != "body":
-        return str(loc[-1])
+        return str(loc[1] if len(loc) > 1 else loc[0])
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc[1:])
 
 
@@ -184,10 +184,19 @@ def response_of(error: Exception) -> Response:
 
 
 async def _handle(connection: Request | WebSocket, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError) and _is_not_json(connection, error):
+        error = SliceError(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON with Content-Type: application/json.")
     response = response_of(error)
     if isinstance(connection, WebSocket):
         await connection.send_denial_response(response)
     return response
+
+
+def _is_not_json(connection: Request | WebSocket, error: RequestValidationError) -> bool:
+    """Whether the body was not even tried as JSON: the framework then takes it for a wrong value."""
+    essence = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+    found = any(tuple(item["loc"]) == ("body",) and item.get("input") is not None for item in error.errors())
+    return found and essence != "application/json" and not essence.endswith("+json")
 
 
 class UnexpectedErrors:

@@ -33,7 +33,7 @@ Plain = AfterValidator(_plain)
 Filled = AfterValidator(_filled)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Plain, Filled]
 Text200 = Annotated[str, StringConstraints(max_length=200), Plain]
-NewDeviceId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_DEVICE_ID), Plain, Filled]
+NewDeviceId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_DEVICE_ID), Plain]
 NewTenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$", max_length=254), Plain]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
