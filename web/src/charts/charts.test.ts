@@ -41,6 +41,7 @@ describe("time labels", () => {
 
   it("shows seconds for short steps and days for long ones", () => {
     expect(timeLabels([seconds(2026, 0, 2, 3, 4, 5), seconds(2026, 0, 2, 3, 4, 10)], 5)[1]).toBe("03:04:10");
-    expect(timeLabels([seconds(2026, 0, 2, 0, 0, 0)], 86_400)).toEqual(["01-02"]);
+    const days = [seconds(2025, 11, 30, 0, 0, 0), seconds(2025, 11, 31, 0, 0, 0), seconds(2026, 0, 1, 0, 0, 0)];
+    expect(timeLabels(days, 86_400)).toEqual(["12-30\n2025", "12-31", "01-01\n2026"]);
   });
 });

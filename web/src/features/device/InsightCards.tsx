@@ -27,7 +27,7 @@ export function InsightCards({ deviceId, arrivals, refresh, selected, keyOf, onS
   if (insights.isError && !insights.data) {
     return <Failure message={messageOf(insights.error)} onRetry={() => void insights.refetch()} />;
   }
-  if (cards.length === 0) return <p className="muted small">No readings in the last {HOURS} hours.</p>;
+  if (cards.length === 0) return <p className="muted small no-insights">No readings in the last {HOURS} hours.</p>;
   return (
     <section aria-label={`Insights of the last ${HOURS} hours`} className="insights">
       {cards.map((card) => {

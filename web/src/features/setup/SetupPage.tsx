@@ -10,7 +10,7 @@ import { checkSetup, type SetupForm, suggestTenantId } from "./setupForm";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && (error.status === 401 || error.status === 403 || error.status === 410)) {
-    return "This set-up link is not valid any more. Print a new one on the server.";
+    return "This set-up link has been used already or is not valid. Sign in if the platform is set up.";
   }
   return messageOf(error);
 }
