@@ -1,4 +1,4 @@
-"""Every metric's name. Log events are named where they happen; fields are tenant_no, device_no, events, error, retry_s."""
+"""Every metric's name. Log events are named where they happen; fields: tenant_no, device_no, events, error, retry_s."""
 
 from __future__ import annotations
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
 MIB = 1 << 20
@@ -23,39 +29,64 @@ class Settings(BaseSettings):
     data: Path = Field(Path("./data"), description="Data folder.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    tls_cert: Path | None = Field(None, description="PEM file of the certificate chain; with TSLICE_TLS_KEY the server speaks HTTPS.")
+    tls_cert: Path | None = Field(
+        None, description="PEM file of the certificate chain; with TSLICE_TLS_KEY the server speaks HTTPS."
+    )
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Addresses or networks, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed."
+        (),
+        description="Addresses or networks, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
 
     limit_key_per_second: PerSecond = Field(100, description="Requests a second per key; 0 = none.")
     limit_tenant_per_second: PerSecond = Field(1_000, description="Requests a second per tenant; 0 = none.")
     limit_global_per_second: PerSecond = Field(10_000, description="Requests a second in all; 0 = none.")
-    limit_key_events_per_second: PerSecond | None = Field(None, description="Events a second per key; default 20 × the requests; 0 = none.")
+    limit_key_events_per_second: PerSecond | None = Field(
+        None, description="Events a second per key; default 20 × the requests; 0 = none."
+    )
     limit_tenant_events_per_second: PerSecond | None = Field(
         None, description="Events a second per tenant; default 20 × the requests; 0 = none."
     )
-    limit_global_events_per_second: PerSecond | None = Field(None, description="Events a second in all; default 20 × the requests; 0 = none.")
+    limit_global_events_per_second: PerSecond | None = Field(
+        None, description="Events a second in all; default 20 × the requests; 0 = none."
+    )
 
     max_request_bytes: int = Field(MIB, ge=1_024, description="Bytes of a request on the wire.")
     max_decoded_bytes: int = Field(8 * MIB, ge=1_024, description="Bytes of a request when decompressed.")
     max_request_events: int = Field(1_000, ge=1, le=100_000, description="Events of a request.")
-    max_inflight_bytes: int = Field(64 * MIB, ge=MIB, description="Bytes of requests worked on at once, shared fairly between tenants.")
-    max_queued_events: int = Field(50_000, ge=1_000, description="Events waiting for the writer; above it ingest answers 503.")
+    max_inflight_bytes: int = Field(
+        64 * MIB, ge=MIB, description="Bytes of requests worked on at once, shared fairly between tenants."
+    )
+    max_queued_events: int = Field(
+        50_000, ge=1_000, description="Events waiting for the writer; above it ingest answers 503."
+    )
     max_dead_letters: int = Field(100_000, ge=1, description="Open dead letters of a tenant; at it ingest answers 429.")
-    max_series: int = Field(100_000, ge=1, description="Series (device, type, unit, kind) of a tenant; above it events die as series_limit.")
+    max_series: int = Field(
+        100_000, ge=1, description="Series (device, type, unit, kind) of a tenant; above it events die as series_limit."
+    )
     batch_events: int = Field(5_000, ge=1, le=50_000, description="Events the writer stores in one transaction, about.")
 
-    retention_days: int | None = Field(None, ge=1, description="Readings recorded more days ago are deleted; unset keeps everything.")
-    disk_reserve_bytes: int = Field(256 * MIB, ge=0, description="Free bytes below which ingest answers 503 while reads go on.")
+    retention_days: int | None = Field(
+        None, ge=1, description="Readings recorded more days ago are deleted; unset keeps everything."
+    )
+    disk_reserve_bytes: int = Field(
+        256 * MIB, ge=0, description="Free bytes below which ingest answers 503 while reads go on."
+    )
 
-    metrics_token: str | None = Field(None, description="Bearer token for /metrics; without it only loopback may read it.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged.")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto = console on a terminal, JSON elsewhere.")
+    metrics_token: str | None = Field(
+        None, description="Bearer token for /metrics; without it only loopback may read it."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto = console on a terminal, JSON elsewhere."
+    )
 
     v1_deprecation: AwareDatetime | None = Field(None, description="From when v1 answers say Deprecation.")
-    v1_sunset: AwareDatetime | None = Field(None, description="When v1 ends with 410; at least 6 months after the deprecation.")
+    v1_sunset: AwareDatetime | None = Field(
+        None, description="When v1 ends with 410; at least 6 months after the deprecation."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -82,8 +113,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature; not read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before environment before tslice.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

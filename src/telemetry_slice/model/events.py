@@ -73,8 +73,8 @@ class RejectCode(StrEnum):
 def event_key(event_id: str) -> tuple[bytes, str | None]:
     """The 16-byte key of an event id, and the id's text where the key does not tell it.
 
-    A canonical 8-4-4-4-12 hexadecimal id is a UUID, case-insensitive: its bytes are the key. Every other id is its exact
-    code points: BLAKE2b-128 (RFC 7693) of its UTF-8 bytes is the key, and the text is kept.
+    A canonical 8-4-4-4-12 hexadecimal id is a UUID, case-insensitive: its bytes are the key. Every other id is its
+    exact code points: BLAKE2b-128 (RFC 7693) of its UTF-8 bytes is the key, and the text is kept.
 
     Raises:
         UnicodeEncodeError: the id contains a lone surrogate.
@@ -122,7 +122,9 @@ def encode_meaning(device_id: str, recorded_us: int, measurements: Sequence[Meas
     absent one 0xFFFF. Tenant, event id, received time, API version and unknown fields are outside.
     """
     parts = [_HEAD.pack(_MEANING_VERSION, recorded_us, len(measurements)), _text(device_id)]
-    for kind_of, unit, kind, value in sorted(measurements, key=lambda m: m[0]) if len(measurements) > 1 else measurements:
+    for kind_of, unit, kind, value in (
+        sorted(measurements, key=lambda m: m[0]) if len(measurements) > 1 else measurements
+    ):
         parts.append(_text(kind_of))
         parts.append(_text(unit))
         parts.append(bytes((kind,)))
@@ -133,12 +135,16 @@ def encode_meaning(device_id: str, recorded_us: int, measurements: Sequence[Meas
 
 def meaning_of(device_id: str, recorded_us: int, measurements: Sequence[Measurement]) -> int:
     """The signed 64-bit meaning of an event: BLAKE2b-64 over `encode_meaning`."""
-    digest = blake2b(encode_meaning(device_id, recorded_us, measurements), digest_size=8, person=b"tslice-meaning").digest()
+    digest = blake2b(
+        encode_meaning(device_id, recorded_us, measurements), digest_size=8, person=b"tslice-meaning"
+    ).digest()
     meaning: int = _HASH.unpack(digest)[0]
     return meaning
 
 
-def event_body(event_id: str, device_id: str, recorded_us: int, measurements: Sequence[Measurement]) -> dict[str, object]:
+def event_body(
+    event_id: str, device_id: str, recorded_us: int, measurements: Sequence[Measurement]
+) -> dict[str, object]:
     """An event as the JSON object a device could send again: v1 for one number, else v2."""
 
     def plain(kind: int, value: float | str) -> Value:
