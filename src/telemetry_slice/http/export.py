@@ -100,7 +100,10 @@ async def export_telemetry(
     media_type, head, write = _FORMATS[format_]
     chunks = await services.query.export(caller.tenant, device_id, asked, types=types)
     # The first chunk is read before the answer begins, so that what is wrong still gets its own status.
-    first: Sequence[Reading] = await anext(chunks, ())
+    try:
+        first = await anext(chunks)
+    except StopAsyncIteration:
+        first = ()
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", device_id)
     names = f"filename=\"{plain}.{format_}\"; filename*=UTF-8''{quote(device_id, safe='')}.{format_}"
     headers = {

@@ -186,10 +186,8 @@ def response_of(error: Exception) -> Response:
 async def _handle(connection: Request | WebSocket, error: Exception) -> Response:
     if isinstance(error, RequestValidationError) and _is_not_json(connection, error):
         error = SliceError(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON with Content-Type: application/json.")
-    response = response_of(error)
-    if isinstance(connection, WebSocket):
-        await connection.send_denial_response(response)
-    return response
+    # The framework sends it; where a WebSocket is not accepted yet, as the refusal of its handshake.
+    return response_of(error)
 
 
 def _is_not_json(connection: Request | WebSocket, error: RequestValidationError) -> bool:

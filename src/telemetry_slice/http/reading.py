@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Depends, Query
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
 from ..flow.query import MAX_PAGE, Asked, SeriesAnswer
@@ -122,7 +122,7 @@ def asked(
 
 Range = Annotated[Asked, Depends(asked)]
 Types = Annotated[
-    list[Annotated[str, Query(max_length=MAX_TYPE)]] | None,
+    list[Annotated[str, StringConstraints(max_length=MAX_TYPE)]] | None,
     Query(alias="type", max_length=MAX_TYPES, description="Only these types; may be repeated."),
 ]
 Order = Annotated[Literal["asc", "desc"], Query(description="By recordedAt.")]
