@@ -47,7 +47,9 @@ class Bookkeeper:
             held = self._queue.held()
             pending = self._gate.rejected(tenant, from_us, to_us)
             store = await self._store.books(tenant, from_us, to_us)
-            in_flight = sum(_events(message, tenant, from_us, to_us) for message in held if not _settled(message, store))
+            in_flight = sum(
+                _events(message, tenant, from_us, to_us) for message in held if not _settled(message, store)
+            )
             if ranged:
                 accepted = store.announced + in_flight
             else:

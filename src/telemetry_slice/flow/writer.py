@@ -1,4 +1,4 @@
-"""Leased messages → the store → ack. Infrastructure errors retry and bury nothing; data errors bury the culprit only."""
+"""Leased messages → the store → ack. Infrastructure errors retry and bury nothing, data errors bury the culprit."""
 
 from __future__ import annotations
 

@@ -63,10 +63,12 @@ def _instant(name: str, text: str | None) -> int | None:
 async def read_books(
     request: Request,
     caller: Reader,
-    from_: Annotated[str | None, Query(alias="from", description="Received at or after (rounded down to the minute).")] = None,
+    from_: Annotated[
+        str | None, Query(alias="from", description="Received at or after (rounded down to the minute).")
+    ] = None,
     to: Annotated[str | None, Query(description="Received before (rounded up to the minute).")] = None,
 ) -> BooksBody:
-    """received = accepted + rejected; accepted = stored + duplicate + dead + inFlight, from three independent counts."""
+    """received = accepted + rejected; accepted = stored + duplicate + dead + inFlight, of three independent counts."""
     from_us, to_us = _instant("from", from_), _instant("to", to)
     if from_us is not None and to_us is not None and from_us >= to_us:
         raise invalid("to", "to must lie after from")
@@ -102,5 +104,3 @@ async def read_status(request: Request, _principal: Anyone) -> StatusBody:
             reason=storage.closed,
         ),
     )
-
-

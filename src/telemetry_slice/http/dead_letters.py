@@ -118,7 +118,9 @@ async def mend_dead_letter(request: Request, caller: Operator, letter_id: Letter
     return _body(await services_of(request).letters.mend(caller.tenant, letter_id, mended.body))
 
 
-@router.delete("/{letter_id}", operation_id="discardDeadLetter", summary="Discard", status_code=204, responses=problems(404))
+@router.delete(
+    "/{letter_id}", operation_id="discardDeadLetter", summary="Discard", status_code=204, responses=problems(404)
+)
 async def discard_dead_letter(request: Request, caller: Operator, letter_id: LetterId) -> Response:
     """It stays `dead` in the books."""
     await services_of(request).letters.discard(caller.tenant, letter_id)

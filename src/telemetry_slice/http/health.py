@@ -44,7 +44,9 @@ def _is_loopback(address: str | None) -> bool:
         return False
 
 
-@router.get("/metrics", operation_id="metrics", summary="Prometheus metrics", responses=problems(), response_class=Response)
+@router.get(
+    "/metrics", operation_id="metrics", summary="Prometheus metrics", responses=problems(), response_class=Response
+)
 async def metrics(request: Request) -> Response:
     """From loopback, or with the metrics token."""
     token = services_of(request).metrics_token

@@ -18,7 +18,8 @@ from ..flow.gate.admit import Gate, QuotaExceededError, Receipt
 from ..flow.gate.decode import Rejected, WireV1, WireV2, decode
 from ..model.errors import Code, FieldError, SliceError, UnavailableError
 from ..model.events import Outcome, RejectCode
-from ..model.tenancy import KeyPrincipal, Scope as KeyScope, ServiceKey
+from ..model.tenancy import KeyPrincipal, ServiceKey
+from ..model.tenancy import Scope as KeyScope
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
 from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
@@ -86,7 +87,9 @@ class Ingest:
         except Exception:
             log.exception("ingest_failed")
             status = 500
-            body = b'{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something went wrong."}'
+            body = (
+                b'{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something went wrong."}'
+            )
             headers = [(b"content-type", MEDIA_TYPE.encode())]
         counter = _statuses.get(status)
         (counter or INGEST_REQUESTS.labels(str(status))).inc()
@@ -347,7 +350,9 @@ def _results(receipt: Receipt) -> dict[str, Any]:
     """What the writer decided, event by event."""
     settlement = receipt.settlement
     if settlement is None or not settlement.outcomes:
-        raise SliceError(Code.UNAVAILABLE, "what became of the events is unknown: repeat with the same ids", retry_after_s=1)
+        raise SliceError(
+            Code.UNAVAILABLE, "what became of the events is unknown: repeat with the same ids", retry_after_s=1
+        )
     results = []
     for position, (place, outcome) in enumerate(zip(receipt.places, settlement.outcomes[0], strict=True)):
         result = {"index": place, "eventId": receipt.batch.event_id(position), "outcome": _OUTCOMES[outcome]}
@@ -369,7 +374,10 @@ def _operation(version: int) -> dict[str, Any]:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     rejected = {"type": "array", "items": {"type": "object"}}
     accepted = {"type": "object", "properties": {"accepted": {"type": "integer"}, "rejected": rejected}}
-    results = {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}, "rejected": rejected}}
+    results = {
+        "type": "object",
+        "properties": {"results": {"type": "array", "items": {"type": "object"}}, "rejected": rejected},
+    }
     refusals = {
         400: "Malformed",
         401: "No valid key",
@@ -384,7 +392,7 @@ def _operation(version: int) -> dict[str, Any]:
     return {
         "operationId": f"sendTelemetryV{version}",
         "tags": ["ingest"],
-        "summary": "Send one event, a list of events, {\"events\": […]} or NDJSON",
+        "summary": 'Send one event, a list of events, {"events": […]} or NDJSON',
         "description": "Answered when the accepted events are durable. Repeating with the same ids is always safe.",
         "security": [{"bearer": []}, {"apiKey": []}],
         "parameters": [
@@ -409,5 +417,3 @@ def _operation(version: int) -> dict[str, Any]:
             **{str(status): {"description": text, "content": problem} for status, text in refusals.items()},
         },
     }
-
-

@@ -1,4 +1,4 @@
-"""Appending to telemetry.db: the one place that writes events, ledger, dead letters and books. Runs in the writer child."""
+"""Appending to telemetry.db: the one place that writes events, ledger, dead letters and books. In the writer child."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Series:
         return self._look_up(key) if found is None else found
 
     def _look_up(self, key: SeriesKey) -> int:
-        tenant, device, kind_of, unit, kind = key
+        tenant = key[0]
         # The expression is the unique index's own, so that the look-up is one seek.
         row = self._connection.execute(
             "SELECT series_id FROM series WHERE tenant_no=? AND device_no=? AND type=?"
@@ -88,7 +88,9 @@ class Series:
         ).fetchone()
         if row is None:
             if tenant not in self._counts:
-                counted = self._connection.execute("SELECT count(*) FROM series WHERE tenant_no=?", (tenant,)).fetchone()
+                counted = self._connection.execute(
+                    "SELECT count(*) FROM series WHERE tenant_no=?", (tenant,)
+                ).fetchone()
                 self._counts[tenant] = counted[0]
             if self._counts[tenant] >= self._limit:
                 raise SeriesLimitError
@@ -208,7 +210,7 @@ class Appender:
         self.recent_rows = int(connection.execute("SELECT count(*) FROM telemetry_recent").fetchone()[0])
 
     @contextmanager
-    def transaction(self, commit: bool = True) -> Iterator[int]:
+    def transaction(self, *, commit: bool = True) -> Iterator[int]:
         """One transaction; yields its stored_us. Rolled back on an exception, or with `commit=False`."""
         connection = self._connection
         # The clock of the store never steps back, so that `asOf` is a line through the transactions.
@@ -230,9 +232,9 @@ class Appender:
         else:
             self._series.rolled_back()
 
-    def append(self, messages: Sequence[Message], commit: bool = True) -> list[Settlement]:
+    def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         """As `ports.events.EventStore.append` promises."""
-        with self.transaction(commit) as stored_us:
+        with self.transaction(commit=commit) as stored_us:
             fresh, claims = self.claims.claim(messages)
             verdicts = [
                 [Verdicts(batch) for batch in message.batches] if new else []
@@ -318,7 +320,9 @@ class Appender:
                 if outcomes[index] or (reasons and index in reasons):
                     continue
                 try:
-                    ids = [series_id_of((tenant, device, kind_of, unit, kind)) for kind_of, unit, kind, _ in measurements]
+                    ids = [
+                        series_id_of((tenant, device, kind_of, unit, kind)) for kind_of, unit, kind, _ in measurements
+                    ]
                 except SeriesLimitError:
                     reasons[index] = DeadReason.SERIES_LIMIT
                     self._release_id(tenant, key)
@@ -342,8 +346,8 @@ class Appender:
         for index, reason in list(verdict.reasons.items()):
             before = self._connection.total_changes()
             self._connection.execute(
-                "INSERT OR IGNORE INTO dead_letters (tenant_no, event_key, meaning, reason, detail, event_text, device_id,"
-                " received_us, body, state) VALUES (?,?,?,?,?,?,?,?,?,'dead')",
+                "INSERT OR IGNORE INTO dead_letters (tenant_no, event_key, meaning, reason, detail, event_text,"
+                " device_id, received_us, body, state) VALUES (?,?,?,?,?,?,?,?,?,'dead')",
                 (
                     batch.tenant,
                     batch.keys[index],
@@ -372,7 +376,12 @@ class Appender:
             )
             self._connection.execute(
                 "INSERT INTO gate_minutes VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
-                (batch.tenant, batch.received_us - batch.received_us % MINUTE_US, message.incarnation, batch.minute_total),
+                (
+                    batch.tenant,
+                    batch.received_us - batch.received_us % MINUTE_US,
+                    message.incarnation,
+                    batch.minute_total,
+                ),
             )
 
 

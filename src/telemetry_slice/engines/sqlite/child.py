@@ -77,7 +77,7 @@ class Child:
 
     def _append(self, raw: msgspec.Raw) -> list[Any]:
         messages, commit = decode_append(raw)
-        return [plain_settlement(settlement) for settlement in self._appender.append(messages, commit)]
+        return [plain_settlement(settlement) for settlement in self._appender.append(messages, commit=commit)]
 
     def _rejected(self, raw: msgspec.Raw) -> None:
         with self._appender.transaction():

@@ -79,7 +79,7 @@ def _from_row(row: _BatchRow) -> EventBatch:
     return EventBatch(TenantNo(row[0]), *row[1:])
 
 
-def encode_append(messages: Sequence[Message], commit: bool) -> bytes:
+def encode_append(messages: Sequence[Message], *, commit: bool) -> bytes:
     """The arguments of an append."""
     return _encoder.encode((commit, [(m.incarnation, m.sequence, [_row(b) for b in m.batches]) for m in messages]))
 

@@ -22,7 +22,7 @@ class Letters:
     def _change(self, assignments: str, values: tuple[object, ...], tenant: TenantNo, letter_id: int) -> bool:
         before = self._connection.total_changes()
         self._connection.execute(
-            f"UPDATE OR IGNORE dead_letters SET {assignments} WHERE {_OPEN}",  # noqa: S608 - constants of this module
+            f"UPDATE OR IGNORE dead_letters SET {assignments} WHERE {_OPEN}",
             (*values, letter_id, tenant),
         )
         return self._connection.total_changes() > before
@@ -58,7 +58,7 @@ class Letters:
         """As `ports.events.DeadLetters.replay`."""
         with self._appender.transaction() as stored_us:
             letter = self._connection.execute(
-                f"SELECT reason, received_us FROM dead_letters WHERE {_OPEN}",  # noqa: S608 - constants of this module
+                f"SELECT reason, received_us FROM dead_letters WHERE {_OPEN}",
                 (letter_id, tenant),
             ).fetchone()
             if letter is None:

@@ -63,7 +63,7 @@ class Merger:
             bound = self._bounds[-1]
             with connection:
                 connection.execute(
-                    f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} FROM telemetry_recent"  # noqa: S608
+                    f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} FROM telemetry_recent"
                     " WHERE rowid<=? AND series_id>? AND series_id<=? ORDER BY series_id, recorded_us, event_key",
                     (self._upto, self._cursor, bound),
                 )

@@ -145,7 +145,7 @@ class SqliteStore:
         self._letters = letters
 
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
-        plain = await self._writer.call("append", encode_append(messages, commit))
+        plain = await self._writer.call("append", encode_append(messages, commit=commit))
         return [settlement_from(settlement) for settlement in plain]
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
@@ -192,5 +192,3 @@ class SqliteStore:
 
     async def discard(self, tenant: TenantNo, letter_id: int) -> bool:
         return bool(await self._writer.call("discard", encode_plain((tenant, letter_id))))
-
-

@@ -32,7 +32,9 @@ class Letters:
         """Up to `limit` letters, newest first, ids below `after`."""
         if reason is not None and reason not in set(DeadReason):
             known = ", ".join(DeadReason)
-            raise SliceError(Code.INVALID, f"no such reason; there are {known}", fields=(FieldError("reason", "unknown"),))
+            raise SliceError(
+                Code.INVALID, f"no such reason; there are {known}", fields=(FieldError("reason", "unknown"),)
+            )
         return await self._letters.list(tenant.no, reason=reason, after=after, limit=limit)
 
     async def get(self, tenant: Tenant, letter_id: int) -> DeadLetter:

@@ -176,5 +176,3 @@ def _refused_device(device_id: str, device: int | None) -> _InvalidError:
     if wrong:
         return _InvalidError("/deviceId", wrong)
     return _InvalidError("/deviceId", "no such device", RejectCode.UNKNOWN_DEVICE)
-
-
