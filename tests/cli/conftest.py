@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import uvicorn
 from typer.testing import CliRunner
+
+# The tests of this folder share `platform_process`, which pytest's importlib mode does not find by itself.
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def wait_until(condition, seconds=15.0):

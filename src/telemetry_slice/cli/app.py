@@ -46,10 +46,14 @@ def up(
 ) -> None:
     """Run the platform: everything in one command, data in one folder, a demo if it is empty."""
     from .configuration import settings_of
-    from .up import run_up
+    from .exposure import check_exposure
 
     settings = settings_of(data=data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
-    run_up(settings, wants_demo=not no_demo, demo_public=demo_public)
+    if not demo_public:
+        check_exposure(settings.host, settings.data, wants_demo=not no_demo)
+    from .up import run_up
+
+    run_up(settings, wants_demo=not no_demo)
 
 
 @app.command()

@@ -22,9 +22,8 @@ from .delivery import Batch, UndeliverableError, deliver
 from .demohistory import BOILER, CHILLER, PUMP, Machine, history
 from .pacing import Pacer
 from .privatefile import write_private_json
-from .target import DEMO_FILE, read_json
+from .target import DEMO_FILE, PLAN_FILE, read_json
 
-PLAN_FILE = "demo.plan.json"
 HOST_DEVICE = "host"
 KEY_NAME = "demo"
 BATCH_EVENTS = 720

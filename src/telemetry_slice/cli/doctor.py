@@ -19,14 +19,13 @@ from ..engines.sqlite.files import SAFE_SQLITE
 from ..engines.sqlite.folder import holder_url
 from ..engines.sqlite.secrets import load_secrets
 from ..settings import Settings
-from . import demo
 from .client import Api, Json
 from .configuration import settings_of
 from .connection import mint
+from .exposure import has_demo, is_loopback
 from .failure import CliError
 from .tables import show_json
 from .target import DEMO_FILE, ca_file
-from .up import is_loopback
 
 EARLIEST_YEAR = 2025
 SKEW_S = 5.0
@@ -122,7 +121,7 @@ def check_clock() -> Finding:
 
 def check_demo(settings: Settings) -> Finding | None:
     """Whether a network can reach a platform whose password lies in a file."""
-    if not (demo.is_complete(settings.data) or demo.is_begun(settings.data)):
+    if not has_demo(settings.data):
         return None
     url = holder_url(settings.data)
     if not is_loopback(settings.host) or (url is not None and not is_loopback(host_of(url))):

@@ -22,7 +22,7 @@ def cell(value: Any) -> Text:
     if isinstance(value, list):
         return Text(", ".join(str(item) for item in value))
     if isinstance(value, dict):
-        return Text(", ".join(f"{name} {item}" for name, item in value.items()) or "–")
+        return Text(", ".join(f"{name} {item}" for name, item in value.items() if item is not None) or "–")
     text = str(value)
     if len(text) == 27 and text.endswith("Z") and text[10] == "T":
         return Text(text[:19].replace("T", " ") + "Z")

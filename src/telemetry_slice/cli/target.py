@@ -12,6 +12,7 @@ from .failure import CliError
 
 DEFAULT_DATA = Path("./data")
 DEMO_FILE = "demo.json"
+PLAN_FILE = "demo.plan.json"
 LOCK_FILE = "lock"
 DEMO_TENANT = "acme-123"
 

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from ipaddress import ip_address
 from typing import Any
 
 import httpx2
@@ -24,20 +23,8 @@ from .client import Api, Json
 from .connection import IN_PROCESS_URL, mint
 from .delivery import UndeliverableError
 from .failure import CliError
-from .target import DEMO_FILE
 
-LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not bound
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host in LOOPBACK_NAMES:
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -78,17 +65,6 @@ def address_of(listener: socket.socket, settings: Settings) -> str:
     host = ANY_ADDRESS.get(settings.host, settings.host)
     scheme = "https" if settings.tls_cert else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def check_demo_exposure(settings: Settings, *, wants_demo: bool, demo_public: bool) -> None:
-    """Raises CliError where the demo's credentials would be served to a network."""
-    has_demo = demo.is_complete(settings.data) or demo.is_begun(settings.data)
-    if (wants_demo or has_demo) and not is_loopback(settings.host) and not demo_public:
-        remedy = "use another --data folder" if has_demo else "start with --no-demo"
-        raise CliError(
-            f"the demo's credentials lie in {settings.data / DEMO_FILE} and are refused on {settings.host}: "
-            f"{remedy}, listen on 127.0.0.1, or say --demo-public"
-        )
 
 
 class Up:
@@ -237,9 +213,8 @@ def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def run_up(settings: Settings, *, wants_demo: bool, demo_public: bool) -> None:
+def run_up(settings: Settings, *, wants_demo: bool) -> None:
     """Run the platform until it is told to stop. Raises CliError."""
-    check_demo_exposure(settings, wants_demo=wants_demo, demo_public=demo_public)
     set_up_logging(settings)
     with asyncio.Runner(loop_factory=event_loop()) as runner:
         runner.run(_main(settings, wants_demo=wants_demo))

@@ -1,0 +1,37 @@
+"""Whether the demo, whose passwords lie in a file, can be reached from a network."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from .failure import CliError
+from .target import DEMO_FILE, PLAN_FILE
+
+LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def has_demo(data: Path) -> bool:
+    """Whether a folder holds the demo, or the beginning of one."""
+    return (data / DEMO_FILE).exists() or (data / PLAN_FILE).exists()
+
+
+def check_exposure(host: str, data: Path, *, wants_demo: bool) -> None:
+    """Raises CliError where the demo's credentials would be served to a network."""
+    present = has_demo(data)
+    if (wants_demo or present) and not is_loopback(host):
+        remedy = "use another --data folder" if present else "start with --no-demo"
+        raise CliError(
+            f"the demo's credentials lie in {data / DEMO_FILE} and are refused on {host}: "
+            f"{remedy}, listen on 127.0.0.1, or say --demo-public"
+        )
