@@ -9,7 +9,8 @@ export default defineConfig({
   testMatch: "*.spec.ts",
   workers: 1,
   reporter: "list",
-  timeout: 30_000,
+  // The accessibility checks read every element of every page: minutes on a busy machine.
+  timeout: 240_000,
   use: {
     launchOptions: {
       ...(existsSync(chromium) && { executablePath: chromium }),
