@@ -29,6 +29,8 @@ from .bodies import BodyBounds
 from .paths import EncodedSlashes
 from .services import Services
 
+__all__ = ["ASGIApp", "create_app"]
+
 ROUTERS: tuple[APIRouter, ...] = (
     access.router,
     tenants.router,
