@@ -88,7 +88,7 @@ class Series:
         ).fetchone()
         if row is None:
             if tenant not in self._counts:
-                counted = self._connection.execute(
+                counted: Any = self._connection.execute(
                     "SELECT count(*) FROM series WHERE tenant_no=?", (tenant,)
                 ).fetchone()
                 self._counts[tenant] = counted[0]
@@ -204,10 +204,11 @@ class Appender:
         self._connection = connection
         self._series = Series(connection, series_limit)
         self.claims = Claims(connection)
-        newest = connection.execute("SELECT max(stored_us) FROM telemetry_recent").fetchone()
+        newest: Any = connection.execute("SELECT max(stored_us) FROM telemetry_recent").fetchone()
         self._stored_us = int((newest and newest[0]) or 0)
         self._appended = 0
-        self.recent_rows = int(connection.execute("SELECT count(*) FROM telemetry_recent").fetchone()[0])
+        counted: Any = connection.execute("SELECT count(*) FROM telemetry_recent").fetchone()
+        self.recent_rows = int(counted[0])
 
     @contextmanager
     def transaction(self, *, commit: bool = True) -> Iterator[int]:

@@ -12,6 +12,8 @@ from .append import Books
 
 def read(connection: apsw.Connection, tenant: int, from_us: int | None, to_us: int | None) -> dict[str, Any]:
     """Counts of one tenant, all or by received minute, as plain values of `StoreBooks`."""
+    counts: list[Any]
+    claims: list[Any]
     with connection:
         if from_us is None and to_us is None:
             counts = connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import apsw
 
@@ -29,9 +30,10 @@ class Letters:
 
     def open_counts(self) -> list[tuple[int, int]]:
         """How many open letters each tenant has."""
-        return self._connection.execute(
+        counted: list[Any] = self._connection.execute(
             "SELECT tenant_no, count(*) FROM dead_letters WHERE state='dead' GROUP BY tenant_no"
         ).fetchall()
+        return counted
 
     def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> bool:
         """As `ports.events.DeadLetters.mend`; whether there was such a letter."""

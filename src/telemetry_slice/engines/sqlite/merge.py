@@ -7,6 +7,8 @@ come together (a log-structured merge in two levels; docs/adr/0007).
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 STEP_ROWS = 4_000
@@ -21,7 +23,8 @@ class Merger:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._upto, cursor = connection.execute("SELECT upto, cursor FROM telemetry_merge").fetchone()
+        state: Any = connection.execute("SELECT upto, cursor FROM telemetry_merge").fetchone()
+        self._upto, cursor = state
         self._bounds: list[int] = []
         if self._upto:
             self._plan(cursor)
@@ -32,7 +35,8 @@ class Merger:
 
     def begin(self) -> None:
         """Take everything that is in `telemetry_recent` now as the merge's rows."""
-        newest = self._connection.execute("SELECT max(rowid) FROM telemetry_recent").fetchone()[0]
+        row: Any = self._connection.execute("SELECT max(rowid) FROM telemetry_recent").fetchone()
+        newest = row[0]
         if not newest:
             return
         self._upto = newest
@@ -42,7 +46,7 @@ class Merger:
 
     def _plan(self, cursor: int) -> None:
         self._bounds, rows = [], 0
-        counted = self._connection.execute(
+        counted: list[Any] = self._connection.execute(
             "SELECT series_id, count(*) FROM telemetry_recent WHERE rowid<=? AND series_id>? GROUP BY 1 ORDER BY 1",
             (self._upto, cursor),
         ).fetchall()
