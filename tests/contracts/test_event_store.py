@@ -131,7 +131,9 @@ EVENTS = st.builds(
     device=st.integers(1, 3),
     recorded_us=st.integers(0, 3).map(lambda n: BASE_US + n * 1000),
     measurements=st.one_of(
-        st.sampled_from([number(1.0), number(-0.0), number(0.0), number(1.0, unit=None), number(5e-324), number(1e308)]),
+        st.sampled_from(
+            [number(1.0), number(-0.0), number(0.0), number(1.0, unit=None), number(5e-324), number(1e308)]
+        ),
         st.sampled_from(
             [
                 (("pressure", None, Kind.NUMBER, 1.02), ("running", None, Kind.BOOLEAN, 1.0)),
@@ -153,9 +155,7 @@ STEPS = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_order_and_duplication_gives_what_the_dictionary_gives(store_harness: Any, steps: list[Any]) -> None:
     """Batches, duplicates within and across them, redeliveries and crashes: the store equals the model, and the books."""
@@ -199,9 +199,7 @@ def test_any_order_and_duplication_gives_what_the_dictionary_gives(store_harness
         assert books.announced == gate.totals[owner] == sum(model.counts.values())
 
 
-@settings(
-    max_examples=25, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(EVENTS, min_size=2, max_size=12), data=st.data())
 def test_events_without_conflicts_give_the_same_store_in_any_order(
     store_harness: Any, events: list[Sent], data: st.DataObject
@@ -253,12 +251,18 @@ def test_the_quota_of_series_kills_the_event_and_frees_its_id(store_harness: Any
     full = [sent(f"s{i}", measurements=number(kind_of=f"t{i}")) for i in range(limit)]
     store_harness.run(lambda: store_harness.store.append([gate.message(tenant, full)]))
     mixed = (("t0", "C", Kind.NUMBER, 1.0), ("too-many", None, Kind.NUMBER, 1.0))
-    events = [sent("n1", measurements=number(kind_of="new")), sent("n2", measurements=mixed), sent("n3", measurements=number(kind_of="t1"))]
+    events = [
+        sent("n1", measurements=number(kind_of="new")),
+        sent("n2", measurements=mixed),
+        sent("n3", measurements=number(kind_of="t1")),
+    ]
     settled = store_harness.run(lambda: store_harness.store.append([gate.message(tenant, events)]))
     assert results_of(settled[0]) == [
         (Outcome.DEAD, "series_limit"), (Outcome.DEAD, "series_limit"), (Outcome.STORED, None),
     ]  # fmt: skip
-    again = store_harness.run(lambda: store_harness.store.append([gate.message(tenant, [sent("n1", measurements=number(kind_of="t2"))])]))
+    again = store_harness.run(
+        lambda: store_harness.store.append([gate.message(tenant, [sent("n1", measurements=number(kind_of="t2"))])])
+    )
     assert results_of(again[0]) == [(Outcome.STORED, None)]
 
 
@@ -287,7 +291,10 @@ def test_a_replayed_letter_moves_in_the_books_exactly_once(store_harness: Any) -
     settlement = store_harness.run(lambda: store_harness.store.replay(tenant, letter.id, mended))
     assert results_of(settlement) == [(Outcome.STORED, None)]
     assert store_harness.run(lambda: store_harness.store.replay(tenant, letter.id, mended)) is None
-    for span in ((None, None), (RECEIVED_US - RECEIVED_US % MINUTE_US, RECEIVED_US - RECEIVED_US % MINUTE_US + MINUTE_US)):
+    for span in (
+        (None, None),
+        (RECEIVED_US - RECEIVED_US % MINUTE_US, RECEIVED_US - RECEIVED_US % MINUTE_US + MINUTE_US),
+    ):
         books = store_harness.run(lambda span=span: store_harness.store.books(tenant, *span))
         assert (books.stored, books.duplicate, books.dead) == (2, 0, {})
         assert books.announced == 2

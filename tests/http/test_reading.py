@@ -286,7 +286,7 @@ async def test_export_as_csv_and_ndjson(read, store, acme, boiler, clock):
 async def until(true, within_s=10):
     """Poll until `true()` holds."""
     async with asyncio.timeout(within_s):
-        while not true():  # noqa: ASYNC110 - what is awaited here belongs to the server
+        while not true():
             await asyncio.sleep(0.01)
 
 
