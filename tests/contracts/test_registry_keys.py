@@ -45,6 +45,10 @@ async def test_a_key_is_kept_whole(registry, acme, device, clock):
         await registry.keys.add(record)
         assert await registry.keys.find(record.key_id) == record
     assert await registry.keys.find("unknown") is None
+    found = await registry.keys.find_many(["device", "unknown", "service"])
+    assert set(found) == {"device", "service"}
+    assert found["device"] == record
+    assert await registry.keys.find_many([]) == {}
 
 
 async def test_keys_are_listed_newest_first_by_owner(registry, acme, beta, device, clock):

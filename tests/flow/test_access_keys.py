@@ -23,11 +23,11 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self.keys, name)
 
-    async def find(self, key_id):
+    async def find_many(self, key_ids):
         self.finds += 1
         if self.down:
             raise UnavailableError("down")
-        found = await self.keys.find(key_id)
+        found = await self.keys.find_many(key_ids)
         self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
@@ -117,6 +117,24 @@ async def test_a_key_is_looked_up_once_in_a_while(access, acme, counted, clock):
     assert access.cached_key(token) is None
     await access.key(token)
     assert counted.finds == 2
+
+
+async def test_keys_in_use_are_renewed_together(access, acme, registry, counted, clock):
+    issued = [await access.keys.issue(acme, KeyKind.GATEWAY) for _ in range(50)]
+    for _, token in issued:
+        await access.key(token)
+    revoked, revoked_token = issued[7]
+    await registry.keys.revoke(acme.no, revoked.key_id)
+    clock.advance(3)
+    for _, token in issued[:40]:
+        assert access.cached_key(token)
+    counted.finds = 0
+    await access.key((await access.keys.issue(acme, KeyKind.GATEWAY))[1])
+    assert counted.finds == 1
+    clock.advance(3)
+    fresh = [access.cached_key(token) is not None for _, token in issued]
+    assert fresh == [number < 40 and number != 7 for number in range(50)]
+    await refused(access, revoked_token)
 
 
 async def test_an_unknown_key_is_not_looked_up_for_every_request(access, acme, counted, clock):

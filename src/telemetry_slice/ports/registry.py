@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -116,6 +116,9 @@ class Keys(Protocol):
 
     async def find(self, key_id: str) -> KeyRecord | None:
         """Whatever its state."""
+
+    async def find_many(self, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
+        """The known ones among `key_ids`, whatever their state."""
 
     async def list(self, tenant: TenantNo, device_id: str | None) -> Sequence[KeyRecord]:
         """A device's keys, or with None the tenant's gateway and service keys; newest first."""

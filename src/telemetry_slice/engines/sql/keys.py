@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
 
@@ -16,29 +16,50 @@ from .registry_tables import devices, keys, tenants
 from .tenants import TENANT_COLUMNS, tenant_of
 
 MAX_LIVE_DEVICE_KEYS = 2
-_COLUMNS = (*(column for column in keys.c if column is not keys.c.tenant_no), devices.c.device_id, *TENANT_COLUMNS)
 _FROM = keys.join(tenants, tenants.c.tenant_no == keys.c.tenant_no).outerjoin(
     devices, devices.c.device_no == keys.c.device_no
 )
+_SELECT = select(
+    keys.c.key_id,
+    keys.c.kind,
+    keys.c.tenant_no,
+    keys.c.device_no,
+    devices.c.device_id,
+    keys.c.name,
+    keys.c.scopes,
+    keys.c.addresses,
+    keys.c.mac,
+    keys.c.created_us,
+    keys.c.expires_us,
+    keys.c.revoked_us,
+    keys.c.last_used_us,
+).select_from(_FROM)
+# Built once: every key in use is read every few seconds.
+_FIND = _SELECT.where(keys.c.key_id.in_(bindparam("key_ids", expanding=True)))
+_TENANTS = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
-def _record(row: AnyRow) -> KeyRecord:
-    at = row._mapping  # noqa: SLF001 - the documented way to read by column
-    return KeyRecord(
-        key_id=at[keys.c.key_id],
-        kind=KeyKind(at[keys.c.kind]),
-        tenant=tenant_of(row),
-        device_no=at[keys.c.device_no],
-        device_id=at[devices.c.device_id],
-        name=at[keys.c.name],
-        scopes=frozenset(Scope(scope) for scope in at[keys.c.scopes].split()),
-        addresses=tuple(at[keys.c.addresses].split()),
-        mac=at[keys.c.mac],
-        created_us=at[keys.c.created_us],
-        expires_us=at[keys.c.expires_us],
-        revoked_us=at[keys.c.revoked_us],
-        last_used_us=at[keys.c.last_used_us],
-    )
+def _records(connection: Connection, rows: Sequence[AnyRow]) -> list[KeyRecord]:
+    """The records of rows of `_SELECT`; keys of one tenant share its object."""
+    numbers = {row.tenant_no for row in rows}
+    if not numbers:
+        return []
+    owners = [tenant_of(row) for row in connection.execute(_TENANTS, {"tenant_nos": list(numbers)})]
+    by_no = {owner.no: owner for owner in owners}
+    return [
+        KeyRecord(
+            key_id,
+            KeyKind(kind),
+            by_no[tenant_no],
+            device_no,
+            device_id,
+            name,
+            frozenset(Scope(scope) for scope in scopes.split()),
+            tuple(addresses.split()),
+            *times,
+        )
+        for key_id, kind, tenant_no, device_no, device_id, name, scopes, addresses, *times in rows
+    ]
 
 
 def _is_live(now_us: int) -> ColumnElement[bool]:
@@ -80,21 +101,21 @@ class SqlKeys:
         await self._database.write(work)
 
     async def find(self, key_id: str) -> KeyRecord | None:
-        def work(connection: Connection) -> KeyRecord | None:
-            row = connection.execute(select(*_COLUMNS).select_from(_FROM).where(keys.c.key_id == key_id)).one_or_none()
-            return _record(row) if row else None
+        return (await self.find_many([key_id])).get(key_id)
+
+    async def find_many(self, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
+        def work(connection: Connection) -> dict[str, KeyRecord]:
+            rows = connection.execute(_FIND, {"key_ids": key_ids}).all()
+            return {record.key_id: record for record in _records(connection, rows)}
 
         return await self._database.read(work)
 
     async def list(self, tenant: TenantNo, device_id: str | None) -> Sequence[KeyRecord]:
         whose = keys.c.device_no.is_(None) if device_id is None else devices.c.device_id == device_id
-        wanted = (
-            select(*_COLUMNS)
-            .select_from(_FROM)
-            .where(keys.c.tenant_no == tenant, whose)
-            .order_by(keys.c.created_us.desc(), keys.c.key_id.desc())
+        wanted = _SELECT.where(keys.c.tenant_no == tenant, whose).order_by(
+            keys.c.created_us.desc(), keys.c.key_id.desc()
         )
-        return await self._database.read(lambda connection: [_record(row) for row in connection.execute(wanted)])
+        return await self._database.read(lambda connection: _records(connection, connection.execute(wanted).all()))
 
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         now_us = self._clock.now_us()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import islice
 
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
@@ -28,6 +29,8 @@ from ...ports.registry import KeyRecord, Keys
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
 PREFIX = "tsk_"
 FRESH_S = 4.0
+_RENEW_S = 2.0
+_MAX_RENEWED = 500
 REFUSED_S = 2.0
 OUTAGE_VERIFIED_S = 24 * 3600.0
 OUTAGE_S = 600.0
@@ -83,6 +86,7 @@ class _Verified:
     """A key that was right; `fresh_until`, `verified` on the monotonic clock, `expires_us` on the wall."""
 
     digest: bytes
+    mac: bytes
     principal: KeyPrincipal
     networks: tuple[IPv4Network | IPv6Network, ...]
     expires_us: int | None
@@ -99,6 +103,17 @@ def _admits(networks: tuple[IPv4Network | IPv6Network, ...], address: str | None
         return False
     mapped = getattr(ip, "ipv4_mapped", None) or ip
     return any(mapped in network for network in networks)
+
+
+def _is_live(record: KeyRecord, now_us: int) -> bool:
+    return record.revoked_us is None and (record.expires_us is None or record.expires_us > now_us)
+
+
+def _verified(record: KeyRecord, digest: bytes, began: float, now_us: int) -> _Verified:
+    fresh_s = FRESH_S if record.expires_us is None else min(FRESH_S, (record.expires_us - now_us) / SECOND_US)
+    networks = tuple(ip_network(address, strict=False) for address in record.addresses)
+    principal = principal_of(record)
+    return _Verified(digest, record.mac, principal, networks, record.expires_us, began, began + fresh_s)
 
 
 class KeyRing:
@@ -119,6 +134,7 @@ class KeyRing:
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()
         self._reading: dict[bytes, asyncio.Future[_Verified | None]] = {}
+        self._due: set[str] = set()
         self._generation = 0
         self._outage_since: float | None = None
         self._used: dict[str, int] = {}
@@ -129,14 +145,17 @@ class KeyRing:
         Raises SliceError UNAUTHENTICATED if the key may not be used from `address`.
         """
         known = self._verified.get(token[4:14])
+        now = self._now()
         if (
             known is None
-            or known.fresh_until < self._now()
+            or known.fresh_until < now
             or not hmac.compare_digest(known.digest, sha256(token.encode()).digest())
         ):
             return None
         if known.networks and not _admits(known.networks, address):
             raise unauthenticated()
+        if known.fresh_until - now < _RENEW_S:
+            self._due.add(token[4:14])
         return known.principal
 
     async def find(self, token: str, address: str | None) -> KeyPrincipal:
@@ -167,39 +186,56 @@ class KeyRing:
         return known.principal
 
     async def _read(self, token: str, key_id: str, digest: bytes) -> _Verified | None:
-        """Ask the registry; remember the answer unless something was changed meanwhile."""
+        """Ask the registry; remember the answer unless something was changed meanwhile.
+
+        Keys in use that will be stale soon are asked for along with it: a thousand devices cost a few look-ups.
+        """
         began, generation = self._now(), self._generation
+        due = list(islice(self._due, _MAX_RENEWED))
+        self._due.difference_update(due)
         try:
-            record = await self._keys.find(key_id)
+            records = await self._keys.find_many([key_id, *due])
         except UnavailableError:
             return self._trusted_in_outage(key_id, digest)
         self._outage_since = None
         now_us = self._clock.now_us()
+        if generation == self._generation:
+            for known_id in due:
+                self._renew(known_id, records.get(known_id), began, now_us)
+        record = records.get(key_id)
         mac = hmac.digest(self._pepper, token.encode(), "sha256")
         # The comparison is made for unknown ids, too, so that they take as long.
         right = hmac.compare_digest(mac, record.mac if record else bytes(32))
-        live = (
-            record is not None
-            and record.revoked_us is None
-            and (record.expires_us is None or record.expires_us > now_us)
-        )
-        if record is None or not right or not live:
+        if record is None or not right or not _is_live(record, now_us):
             self._refused[digest] = began + REFUSED_S
             if len(self._refused) > _MAX_REFUSED:
                 self._refused.popitem(last=False)
             if record is None or right:
                 self._verified.pop(key_id, None)
             return None
-        fresh_s = FRESH_S if record.expires_us is None else min(FRESH_S, (record.expires_us - now_us) / SECOND_US)
-        networks = tuple(ip_network(address, strict=False) for address in record.addresses)
-        known = _Verified(digest, principal_of(record), networks, record.expires_us, began, began + fresh_s)
+        known = _verified(record, digest, began, now_us)
         if generation == self._generation:
-            self._verified[key_id] = known
-            self._verified.move_to_end(key_id)
-            if len(self._verified) > _MAX_VERIFIED:
-                self._verified.popitem(last=False)
+            self._remember(known)
         self._used[key_id] = now_us
         return known
+
+    def _remember(self, known: _Verified) -> None:
+        key_id = known.principal.key_id
+        self._verified[key_id] = known
+        self._verified.move_to_end(key_id)
+        if len(self._verified) > _MAX_VERIFIED:
+            self._verified.popitem(last=False)
+
+    def _renew(self, key_id: str, record: KeyRecord | None, began: float, now_us: int) -> None:
+        """Trust a key anew that was found right before, or no longer."""
+        known = self._verified.get(key_id)
+        if known is None:
+            return
+        if record is None or record.mac != known.mac or not _is_live(record, now_us):
+            del self._verified[key_id]
+            return
+        self._remember(_verified(record, known.digest, began, now_us))
+        self._used[key_id] = now_us
 
     def _trusted_in_outage(self, key_id: str, digest: bytes) -> _Verified | None:
         now = self._now()
