@@ -9,11 +9,10 @@ import random
 import pytest
 from sqlalchemy import text
 
-from telemetry_slice.engines.sql import exact
+from telemetry_slice.engines.sql import reads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import TENANT_THREADS, TENANT_WAITING, Readers
-from telemetry_slice.engines.sql.reads import SqlTelemetry, page_statement, summary_rows
-from telemetry_slice.engines.sql.telemetry_tables import telemetry_events
+from telemetry_slice.engines.sql.reads import SqlTelemetry, fold_statement, page_statement
 from telemetry_slice.engines.sqlite.registry import open_database
 from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.series import Position, SeriesType, TimeRange
@@ -108,11 +107,23 @@ def test_pages_seek_the_clustered_key(file, ids, descending, after):
 
 
 @pytest.mark.parametrize("ids", [[1], [1, 2]])
-@pytest.mark.parametrize("make", [exact.summary, exact.odd_numbers])
-def test_summaries_seek_the_clustered_key(file, ids, make):
-    lines = plan(file.reader, make(summary_rows(1, ids, SPAN, telemetry_events.c.recorded_us // 10)))
+@pytest.mark.parametrize("after", [None, (1, 500, b"k" * 16)])
+def test_sums_seek_the_clustered_key(file, ids, after):
+    lines = plan(file.reader, fold_statement(1, ids, SPAN, after))
     assert SOUGHT in lines
     assert not any(line.startswith("SCAN telemetry_sorted") for line in lines)
+
+
+async def test_sums_over_more_rows_than_are_held_at_once(file, monkeypatch, seed):
+    chance = random.Random(seed)
+    # Many rows of one instant, so that every edge of a chunk falls within ties.
+    rows = [row(chance.choice([1, 2]), chance.choice([5, 5, 5, 700]), chance.random()) for _ in range(200)]
+    file.add("telemetry_sorted", rows[:120])
+    file.add("telemetry_recent", rows[120:])
+    whole = await answers(file.telemetry)
+    monkeypatch.setattr(reads, "FOLD_ROWS", 7)
+    assert await answers(file.telemetry) == whole
+    assert sum(insight.count for insight in whole[2]) == 200
 
 
 def endless(connection):

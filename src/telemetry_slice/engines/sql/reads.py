@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text
@@ -11,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from ...model.events import MAX_MEASUREMENTS, Kind, TenantNo, Value, event_id_of
 from ...model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
 from ...model.times import MINUTE_US
-from . import exact
+from .exact import exact_terms, mean
 from .readers import Readers
-from .rows import fetch_rows
+from .rows import fetch_columns, fetch_rows
 from .telemetry_tables import series as series_table
 from .telemetry_tables import series_latest, telemetry_events
 
@@ -22,6 +24,7 @@ _s = series_table.c
 _FIRST_WINDOW_US = 4 * MINUTE_US
 _WINDOW_FACTOR = 16
 _ROWS_AT_ONCE = 1_000
+FOLD_ROWS = 20_000
 
 Row = list[Any]
 """series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"""
@@ -115,20 +118,18 @@ class SqlTelemetry:
             ids = [series_id for series_id, kind_of in known.items() if kind_of == series]
             if not ids:
                 return []
-            number = (_e.recorded_us - span.from_us) // width_us
-            groups = _summaries(connection, tenant, ids, span, number)
-            last = _newest(connection, tenant, ids, span, {group.last_us for group in groups})
+            groups = _folded(connection, tenant, known, ids, span, width_us)
             numeric = series.kind == Kind.NUMBER
             return [
                 Bucket(
-                    span.from_us + group.key * width_us,
+                    span.from_us + number * width_us,
                     group.count,
                     group.min if numeric else None,
-                    group.avg if numeric else None,
+                    group.mean() if numeric else None,
                     group.max if numeric else None,
-                    _value(series.kind, *last[ids[0], group.last_us][1:]),
+                    group.last,
                 )
-                for group in groups
+                for (_, number), group in groups.items()
             ]
 
         return await self._readers.run(tenant, read)
@@ -140,24 +141,24 @@ class SqlTelemetry:
             known = _series_of(connection, tenant, device_no, None)
             if not known:
                 return []
-            groups = _summaries(connection, tenant, list(known), span, _e.series_id)
-            last = _newest(connection, tenant, list(known), span, {group.last_us for group in groups})
-            by_name: dict[tuple[str, str | None], list[_Group]] = defaultdict(list)
-            for group in sorted(groups, key=lambda group: _order(known[group.key])):
-                by_name[known[group.key].type, known[group.key].unit].append(group)
+            groups = _folded(connection, tenant, known, list(known), span, span.to_us - span.from_us)
+            by_name: dict[tuple[str, str | None], dict[int, _Group]] = defaultdict(dict)
+            for series_id in sorted((series_id for series_id, _ in groups), key=lambda number: _order(known[number])):
+                series = known[series_id]
+                by_name[series.type, series.unit][series.kind] = groups[series_id, 0]
             insights = []
-            for (type_, unit), members in by_name.items():
-                newest = max(members, key=lambda g: (g.last_us, last[g.key, g.last_us][0]))
-                numbers = [g for g in members if known[g.key].kind == Kind.NUMBER]
+            for (type_, unit), kinds in by_name.items():
+                newest = max(kinds.values(), key=lambda group: (group.last_us, group.last_key))
+                numbers = kinds.get(Kind.NUMBER)
                 insights.append(
                     Insight(
                         type_,
                         unit,
-                        _value(known[newest.key].kind, *last[newest.key, newest.last_us][1:]),
-                        numbers[0].min if numbers else None,
-                        numbers[0].avg if numbers else None,
-                        numbers[0].max if numbers else None,
-                        sum(g.count for g in members),
+                        newest.last,
+                        numbers.min if numbers else None,
+                        numbers.mean() if numbers else None,
+                        numbers.max if numbers else None,
+                        sum(group.count for group in kinds.values()),
                         newest.last_us,
                     )
                 )
@@ -312,37 +313,95 @@ def _grouped(known: Mapping[int, SeriesType], rows: Iterable[Row], edge: Positio
 
 
 class _Group:
-    """The summary of one group of rows."""
+    """What is known of the rows of one series within one bucket, as they come in order."""
 
-    __slots__ = ("avg", "count", "key", "last_us", "max", "min")
+    __slots__ = ("count", "last", "last_key", "last_us", "max", "min", "terms")
 
-    def __init__(self, row: Row, odd: Iterable[tuple[float, float | None]]) -> None:
-        self.key: int = row[exact.GROUP]
-        self.count: int = row[exact.COUNT]
-        self.min: float | None = row[exact.LEAST]
-        self.max: float | None = row[exact.GREATEST]
-        self.last_us: int = row[exact.LAST]
-        self.avg = exact.mean(self.count, row[exact.LIMBS :], odd)
+    def __init__(self) -> None:
+        self.count = 0
+        self.min = inf
+        self.max = -inf
+        self.terms: list[float] = []
+        self.last: Value = 0.0
+        self.last_us = 0
+        self.last_key = b""
+
+    def add_numbers(self, numbers: Sequence[float]) -> None:
+        self.min = min(self.min, *numbers)
+        self.max = max(self.max, *numbers)
+        self.terms += exact_terms(numbers)
+
+    def mean(self) -> float:
+        return mean(self.count, self.terms)
 
 
-def summary_rows(
-    tenant: TenantNo, ids: Sequence[int], span: TimeRange, group: ColumnElement[int]
+def fold_statement(
+    tenant: TenantNo, ids: Sequence[int], span: TimeRange, after: tuple[int, int, bytes] | None
 ) -> Select[tuple[int, int, float]]:
-    """What `exact.summary` works on."""
-    return select(group.label("g"), _e.recorded_us, _e.number.label("x")).where(*_within(tenant, ids, span))
+    """The next rows of `ids` in `span`, in the order (series id, recorded_us, event key) strictly after `after`."""
+    conditions = _within(tenant, ids, span)
+    if after is not None:
+        series_id, recorded_us, key = after
+        later = or_(_e.recorded_us > recorded_us, and_(_e.recorded_us == recorded_us, _e.event_key > key))
+        conditions.append(or_(_e.series_id > series_id, later))
+    return (
+        select(_e.series_id, _e.recorded_us, _e.number)
+        .where(*conditions)
+        .order_by(_e.series_id, _e.recorded_us, _e.event_key)
+        .limit(FOLD_ROWS)
+    )
 
 
-def _summaries(
-    connection: Connection, tenant: TenantNo, ids: Sequence[int], span: TimeRange, group: ColumnElement[int]
-) -> list[_Group]:
-    """A summary per value of `group`, ascending."""
-    rows = summary_rows(tenant, ids, span, group)
-    found = fetch_rows(connection, exact.summary(rows))
-    odd: dict[int, list[tuple[float, float | None]]] = defaultdict(list)
-    if any(row[exact.ODD] for row in found):
-        for key, number, lack in fetch_rows(connection, exact.odd_numbers(rows)):
-            odd[key].append((number, lack))
-    return sorted((_Group(row, odd[row[exact.GROUP]]) for row in found), key=lambda group: group.key)
+def _folded(
+    connection: Connection,
+    tenant: TenantNo,
+    known: Mapping[int, SeriesType],
+    ids: Sequence[int],
+    span: TimeRange,
+    width_us: int,
+) -> dict[tuple[int, int], _Group]:
+    """(series id, number of the bucket) → its group, in that order; some thousand rows are in memory at a time.
+
+    Adding up here costs half of what exact sums in SQL do, and a tenth of the rows' way through a cursor.
+    """
+    groups: dict[tuple[int, int], _Group] = defaultdict(_Group)
+    ids = sorted(ids)
+    after: tuple[int, int, bytes] | None = None
+    while True:
+        statement = fold_statement(tenant, ids, span, after)
+        series_ids, times, numbers = fetch_columns(connection, statement)
+        at = 0
+        while at < len(times):
+            series_id = series_ids[at]
+            number = (times[at] - span.from_us) // width_us
+            end = bisect_right(series_ids, series_id, at)
+            end = bisect_left(times, span.from_us + (number + 1) * width_us, at, end)
+            group = groups[series_id, number]
+            group.count += end - at
+            group.last_us = times[end - 1]
+            group.last = _value(known[series_id].kind, numbers[end - 1], None)
+            if known[series_id].kind == Kind.NUMBER:
+                group.add_numbers(numbers[at:end])
+            at = end
+        if len(times) < FOLD_ROWS:
+            break
+        key = fetch_rows(connection, statement.with_only_columns(_e.event_key).offset(FOLD_ROWS - 1).limit(1))[0][0]
+        after = (series_ids[-1], times[-1], key)
+        ids = [series_id for series_id in ids if series_id >= after[0]]
+    names = Counter((known[series_id].type, known[series_id].unit) for series_id in {number for number, _ in groups})
+    # Texts are not folded, and between kinds of one name the event key decides.
+    asked = {
+        place: group
+        for place, group in groups.items()
+        if known[place[0]].kind == Kind.STRING or names[known[place[0]].type, known[place[0]].unit] > 1
+    }
+    if asked:
+        moments = {group.last_us for group in asked.values()}
+        newest = _newest(connection, tenant, sorted({series_id for series_id, _ in asked}), span, moments)
+        for (series_id, _), group in asked.items():
+            group.last_key, value, string = newest[series_id, group.last_us]
+            group.last = _value(known[series_id].kind, value, string)
+    return groups
 
 
 def _newest(

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, LargeBinary, Select, func, select
 
 _decode = msgspec.json.Decoder(list[list[Any]]).decode
+_decode_column = msgspec.json.Decoder(list[Any]).decode
 
 
 def fetch_rows(
@@ -30,3 +31,13 @@ def fetch_rows(
         for row in rows:
             row[index] = bytes.fromhex(row[index])
     return rows
+
+
+def fetch_columns(connection: Connection, statement: Select[Any]) -> list[list[Any]]:
+    """The rows of `statement` as columns, in its order; it must have a limit and none of its columns may be binary."""
+    if connection.dialect.name != "sqlite":
+        rows = connection.execute(statement).fetchall()
+        return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in statement.selected_columns]
+    inner = statement.subquery()
+    whole = select(*(func.json_group_array(column) for column in inner.c))
+    return [_decode_column(text) for text in connection.execute(whole).one()]
