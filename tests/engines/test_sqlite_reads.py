@@ -111,6 +111,7 @@ def test_pages_seek_the_clustered_key(file, ids, descending, after):
 def test_sums_seek_the_clustered_key(file, ids, after):
     lines = plan(file.reader, fold_statement(1, ids, SPAN, after))
     assert SOUGHT in lines
+    assert "MERGE (UNION ALL)" in lines
     assert not any(line.startswith("SCAN telemetry_sorted") for line in lines)
 
 

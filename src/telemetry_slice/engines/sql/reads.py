@@ -337,7 +337,7 @@ class _Group:
 
 def fold_statement(
     tenant: TenantNo, ids: Sequence[int], span: TimeRange, after: tuple[int, int, bytes] | None
-) -> Select[tuple[int, int, float]]:
+) -> Select[tuple[int, int, float, bytes]]:
     """The next rows of `ids` in `span`, in the order (series id, recorded_us, event key) strictly after `after`."""
     conditions = _within(tenant, ids, span)
     if after is not None:
@@ -345,7 +345,7 @@ def fold_statement(
         later = or_(_e.recorded_us > recorded_us, and_(_e.recorded_us == recorded_us, _e.event_key > key))
         conditions.append(or_(_e.series_id > series_id, later))
     return (
-        select(_e.series_id, _e.recorded_us, _e.number)
+        select(_e.series_id, _e.recorded_us, _e.number, _e.event_key)
         .where(*conditions)
         .order_by(_e.series_id, _e.recorded_us, _e.event_key)
         .limit(FOLD_ROWS)
@@ -385,7 +385,7 @@ def _folded(
             at = end
         if len(times) < FOLD_ROWS:
             break
-        key = fetch_rows(connection, statement.with_only_columns(_e.event_key).offset(FOLD_ROWS - 1).limit(1))[0][0]
+        key = fetch_rows(connection, statement.offset(FOLD_ROWS - 1).limit(1))[0][3]
         after = (series_ids[-1], times[-1], key)
         ids = [series_id for series_id in ids if series_id >= after[0]]
     names = Counter((known[series_id].type, known[series_id].unit) for series_id in {number for number, _ in groups})

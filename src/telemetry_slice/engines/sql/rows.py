@@ -34,10 +34,11 @@ def fetch_rows(
 
 
 def fetch_columns(connection: Connection, statement: Select[Any]) -> list[list[Any]]:
-    """The rows of `statement` as columns, in its order; it must have a limit and none of its columns may be binary."""
-    if connection.dialect.name != "sqlite":
-        rows = connection.execute(statement).fetchall()
-        return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in statement.selected_columns]
+    """The rows of `statement`, which has a limit, as columns in its order; binary columns are left out."""
     inner = statement.subquery()
-    whole = select(*(func.json_group_array(column) for column in inner.c))
+    kept = [column for column in inner.c if not isinstance(column.type, LargeBinary)]
+    if connection.dialect.name != "sqlite":
+        rows = connection.execute(select(*kept)).fetchall()
+        return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in kept]
+    whole = select(*(func.json_group_array(column) for column in kept))
     return [_decode_column(text) for text in connection.execute(whole).one()]
