@@ -155,6 +155,32 @@ class Served:
             self._thread = None
 
 
+class DemoPlatform:
+    """A running demo, shared by all tests that leave it as usable as they found it."""
+
+    def __init__(self, folder, process):
+        from platform_process import demo_of
+
+        self.folder = folder
+        self.data = folder / "data"
+        self.process = process
+        self.url = process.ready()
+        self.demo = demo_of(folder)
+        self.acme = self.demo["tenants"]["acme-123"]
+        self.beta = self.demo["tenants"]["beta-456"]
+
+
+@pytest.fixture(scope="session")
+def demo_platform(tmp_path_factory):
+    from platform_process import running
+
+    folder = tmp_path_factory.mktemp("demo")
+    # No quotas: the load of one test must not be refused to another.
+    none = {f"TSLICE_LIMIT_{whose}_PER_SECOND": "0" for whose in ("KEY", "TENANT", "KEY_EVENTS", "TENANT_EVENTS")}
+    with running(folder, **none) as process:
+        yield DemoPlatform(folder, process)
+
+
 @pytest.fixture
 def served():
     receiver = Receiver(port=free_port())

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+from contextlib import closing
 
+import apsw
+import httpx2
 import pytest
-from platform_process import demo_of, get, running, tslice
+from platform_process import get, running, tslice
 
-from telemetry_slice.cli.backup import BackupError, restore
+from telemetry_slice.cli.backup import BackupError, back_up, restore, sha256
 from telemetry_slice.cli.client import Api
 from telemetry_slice.cli.delivery import Batch
 
@@ -25,8 +29,6 @@ class Load(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        import asyncio
-
         asyncio.run(self._send())
 
     async def _send(self):
@@ -47,49 +49,44 @@ class Load(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def backups(tmp_path_factory):
-    """A folder and a tar file, both taken under load: (folder of all, ids acknowledged before, demo)."""
+def backups(demo_platform, tmp_path_factory):
+    """A folder and a tar file, both taken under load: (folder of both, ids acknowledged before each)."""
     folder = tmp_path_factory.mktemp("backups")
     before = {}
-    with running(folder, TSLICE_LIMIT_KEY_PER_SECOND="0", TSLICE_LIMIT_KEY_EVENTS_PER_SECOND="0") as up:
-        url = up.ready()
-        demo = demo_of(folder)
-        load = Load(url, demo["tenants"]["acme-123"]["gatewayKey"])
-        load.start()
-        for name in ("folder", "file.tar.gz"):
-            up.wait_for(lambda: len(load.acknowledged) >= 200 * (1 + len(before)))
-            before[name] = list(load.acknowledged)
-            result = tslice("backup", name, folder=folder)
-            assert result.returncode == 0, result.stderr
-            assert "verified" in result.stdout
-            assert len(load.acknowledged) > len(before[name]), "the server went on taking events"
-        load.ended.set()
-        load.join(10)
-        up.kill()
-    return folder, before, demo
+    load = Load(demo_platform.url, demo_platform.acme["gatewayKey"])
+    load.start()
+    for name in ("folder", "file.tar.gz"):
+        demo_platform.process.wait_for(lambda: len(load.acknowledged) >= 200 * (1 + len(before)))
+        before[name] = list(load.acknowledged)
+        result = tslice("backup", folder / name, folder=demo_platform.folder)
+        assert result.returncode == 0, result.stderr
+        assert "verified" in result.stdout
+        assert len(load.acknowledged) > len(before[name]), "the server went on taking events"
+    load.ended.set()
+    load.join(10)
+    return folder, before
 
 
 @pytest.mark.parametrize("name", ["folder", "file.tar.gz"])
 def test_what_was_acknowledged_before_a_backup_is_in_it(backups, tmp_path, name):
-    folder, before, demo = backups
-    result = tslice("restore", folder / name, folder=tmp_path)
+    folder, before = backups
+    restore(folder / name, tmp_path / "data", silent)
+    with closing(apsw.Connection(str(tmp_path / "data" / "telemetry.db"))) as connection:
+        kept = {row[0] for row in connection.execute("SELECT event_text FROM telemetry_events")}
+    assert set(before[name]) <= kept
+
+
+def test_a_restored_folder_is_a_platform(backups, demo_platform, tmp_path):
+    result = tslice("restore", backups[0] / "folder", folder=tmp_path)
     assert result.returncode == 0, result.stderr
-    key = demo["tenants"]["acme-123"]["serviceKey"]
     with running(tmp_path) as up:
         url = up.ready()
-        stored, cursor = set(), None
-        while True:
-            params = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "limit": 1000}
-            page = get(url, "/api/v1/devices/load/telemetry", key, **params, **({"cursor": cursor} if cursor else {}))
-            stored |= {event["eventId"] for event in page["events"]}
-            cursor = page["next"]
-            if cursor is None:
-                break
-        assert set(before[name]) <= stored
-        assert get(url, "/api/v1/books", key)["balanced"]
-        # The restored keys work, and the ids of the past are still known.
-        again = tslice("books", "--json", folder=tmp_path)
-        assert again.returncode == 0, again.stderr
+        books = get(url, "/api/v1/books", demo_platform.acme["serviceKey"])
+        assert books["balanced"]
+        headers = {"Authorization": f"Bearer {demo_platform.acme['gatewayKey']}", "Prefer": "wait=10"}
+        event = {"recordedAt": "2026-01-01T00:00:00Z", "eventId": "load-0", "deviceId": "load", "type": "n", "value": 1}
+        answer = httpx2.post(f"{url}/api/v1/telemetry", json=event, headers=headers, trust_env=False)
+        assert answer.json()["results"][0]["outcome"] == "duplicate"
 
 
 def test_a_backup_is_private_and_complete(backups):
@@ -112,11 +109,10 @@ def test_restore_refuses_a_folder_with_something_in_it(backups, tmp_path):
         restore(backups[0] / "folder", tmp_path / "data", silent)
 
 
-def test_a_backup_overwrites_nothing(backups, tmp_path):
+def test_a_backup_overwrites_nothing(tmp_path):
     (tmp_path / "there").mkdir()
-    result = tslice("backup", tmp_path / "there", "--data", backups[0] / "data", folder=tmp_path)
-    assert result.returncode == 1
-    assert "exists already" in result.stderr
+    with pytest.raises(BackupError, match="exists already"):
+        back_up(tmp_path / "data", tmp_path / "there", silent)
 
 
 @pytest.mark.parametrize("name", ["telemetry.db", "registry.db", "secrets.json"])
@@ -135,8 +131,6 @@ def test_one_flipped_byte_is_found_and_nothing_restored(backups, tmp_path, name)
 
 def test_a_copy_that_lost_a_row_is_found_even_with_a_matching_checksum(backups, tmp_path):
     import apsw
-
-    from telemetry_slice.cli.backup import sha256
 
     damaged = tmp_path / "damaged"
     damaged.mkdir()
@@ -161,5 +155,5 @@ def test_what_is_no_backup_is_told(tmp_path):
         restore(tmp_path / "empty", tmp_path / "data", silent)
     with pytest.raises(BackupError, match="does not exist"):
         restore(tmp_path / "nothing", tmp_path / "data", silent)
-    result = tslice("backup", "b", folder=tmp_path)
-    assert "not a data folder" in result.stderr
+    with pytest.raises(BackupError, match="not a data folder"):
+        back_up(tmp_path / "data", tmp_path / "b", silent)

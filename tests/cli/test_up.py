@@ -19,54 +19,56 @@ def seed():
     return value
 
 
-def test_an_empty_folder_becomes_the_demo_and_stays_it(tmp_path):
-    with running(tmp_path) as up:
-        url = up.ready()
-        path = tmp_path / "data" / "demo.json"
-        assert path.stat().st_mode & 0o777 == 0o600
-        demo = demo_of(tmp_path)
-        assert demo.keys() == {"url", "tenants"}
-        assert demo["url"] == url
-        assert demo["tenants"].keys() == {"acme-123", "beta-456"}
-        acme = demo["tenants"]["acme-123"]
-        assert acme.keys() == {"user", "gatewayKey", "serviceKey", "deviceKeys"}
-        assert acme["user"].keys() == {"email", "password"}
-        assert acme["deviceKeys"].keys() == {"dev-001", "dev-002", "host"}
-        assert acme["user"]["email"] in up.printed
-        assert acme["user"]["password"] in up.printed
-        devices = {d["deviceId"]: d for d in get(url, "/api/v1/devices", acme["serviceKey"])["devices"]}
-        assert devices["dev-001"]["label"] == "Boiler #3"
-        assert devices["dev-002"]["location"] == "Plant A"
-        insights = get(url, "/api/v1/devices/dev-001/insights", acme["serviceKey"], hours=24)["insights"]
-        temperature = next(i for i in insights if i["type"] == "temperature")
-        assert temperature["count"] > 1300
-        assert temperature["max"] - temperature["avg"] > 10, "the day has an anomaly"
-        pump = get(url, "/api/v1/devices", demo["tenants"]["beta-456"]["serviceKey"])["devices"]
-        assert [(d["deviceId"], d["label"], d["location"]) for d in pump] == [("dev-100", "Pump #9", "Site B")]
-        up.wait_for(lambda: get(url, "/api/v1/devices/host", acme["serviceKey"])["lastValues"])
-        signed_in = httpx2.post(f"{url}/api/v1/auth/login", json=acme["user"], trust_env=False)
-        assert signed_in.status_code == 200
-        books = get(url, "/api/v1/books", acme["serviceKey"])
-        assert books["balanced"]
-        assert books["rejected"] == {}
-        assert up.end(signal.SIGINT) == 0
-        assert "Traceback" not in up.printed
-    with running(tmp_path) as again:
-        again.ready()
-        assert demo_of(tmp_path) == demo | {"url": again.url}
-        assert get(again.url, "/api/v1/devices/dev-001", acme["serviceKey"])["lastValues"]
-        assert again.end(signal.SIGTERM) == 0
+def test_an_empty_folder_becomes_the_demo(demo_platform):
+    demo, acme, url = demo_platform.demo, demo_platform.acme, demo_platform.url
+    assert (demo_platform.data / "demo.json").stat().st_mode & 0o777 == 0o600
+    assert demo.keys() == {"url", "tenants"}
+    assert demo["url"] == url
+    assert demo["tenants"].keys() == {"acme-123", "beta-456"}
+    assert acme.keys() == {"user", "gatewayKey", "serviceKey", "deviceKeys"}
+    assert acme["user"].keys() == {"email", "password"}
+    assert acme["deviceKeys"].keys() == {"dev-001", "dev-002", "host"}
+    assert acme["user"]["email"] in demo_platform.process.printed
+    assert acme["user"]["password"] in demo_platform.process.printed
+    devices = {d["deviceId"]: d for d in get(url, "/api/v1/devices", acme["serviceKey"])["devices"]}
+    assert devices["dev-001"]["label"] == "Boiler #3"
+    assert devices["dev-002"]["location"] == "Plant A"
+    insights = get(url, "/api/v1/devices/dev-001/insights", acme["serviceKey"], hours=24)["insights"]
+    temperature = next(i for i in insights if i["type"] == "temperature")
+    assert temperature["count"] > 1300
+    assert temperature["max"] - temperature["avg"] > 10, "the day has an anomaly"
+    pump = get(url, "/api/v1/devices", demo_platform.beta["serviceKey"])["devices"]
+    assert ("dev-100", "Pump #9", "Site B") in [(d["deviceId"], d["label"], d["location"]) for d in pump]
+    signed_in = httpx2.post(f"{url}/api/v1/auth/login", json=acme["user"], trust_env=False)
+    assert signed_in.status_code == 200
+
+
+def test_this_computer_is_a_device(demo_platform):
+    key = demo_platform.acme["serviceKey"]
+
+    def values():
+        return get(demo_platform.url, "/api/v1/devices/host", key)["lastValues"]
+
+    demo_platform.process.wait_for(values)
+    assert {"cpu", "memory", "disk"} <= {value["type"] for value in values()}
+
+
+def test_a_folder_is_used_by_one_server_at_a_time(demo_platform):
+    second = tslice("up", "--port", "0", folder=demo_platform.folder)
+    assert second.returncode == 1
+    assert demo_platform.url in second.stderr
+    assert "Traceback" not in second.stderr
 
 
 def test_a_start_that_is_killed_is_continued(tmp_path, seed):
     rng = random.Random(seed)
-    plan = tmp_path / "data" / "demo.plan.json"
+    plan, done = tmp_path / "data" / "demo.plan.json", tmp_path / "data" / "demo.json"
     for _ in range(2):
         with running(tmp_path) as up:
-            up.wait_for(plan.exists)
+            up.wait_for(lambda: plan.exists() or done.exists())
             threading.Event().wait(rng.uniform(0.0, 0.5))
             up.kill()
-        if (tmp_path / "data" / "demo.json").exists():
+        if done.exists():
             break
     with running(tmp_path) as up:
         url = up.ready()
@@ -77,16 +79,15 @@ def test_a_start_that_is_killed_is_continued(tmp_path, seed):
             for device in set(tenant["deviceKeys"]) - {"host"}:
                 insights = get(url, f"/api/v1/devices/{device}/insights", tenant["serviceKey"], hours=25)["insights"]
                 assert {i["count"] for i in insights} == {1440}
-            assert get(url, "/api/v1/books", tenant["serviceKey"])["balanced"]
-
-
-def test_a_folder_is_used_by_one_server_at_a_time(tmp_path):
-    with running(tmp_path, "--no-demo") as up:
-        url = up.ready()
-        second = tslice("up", "--port", "0", folder=tmp_path)
-        assert second.returncode == 1
-        assert url in second.stderr
-        assert "Traceback" not in second.stderr
+            books = get(url, "/api/v1/books", tenant["serviceKey"])
+            assert books["balanced"]
+            assert books["rejected"] == {}
+        assert up.end(signal.SIGINT) == 0
+        assert "Traceback" not in up.printed
+    with running(tmp_path) as again:
+        again.ready()
+        assert demo_of(tmp_path) == demo | {"url": again.url}
+        assert again.end(signal.SIGTERM) == 0
 
 
 def test_a_port_in_use_is_told_and_leaves_nothing_behind(tmp_path):
@@ -131,7 +132,7 @@ def test_the_demo_is_refused_to_a_network(tmp_path):
 
 def test_an_interrupt_while_starting_is_clean(tmp_path):
     up = Process(tmp_path)
-    up.wait_for((tmp_path / "data" / "demo.plan.json").exists)
+    up.wait_for(lambda: any((tmp_path / "data").glob("demo*.json")))
     assert up.end(signal.SIGINT) == 0
     assert "Traceback" not in up.printed
 
@@ -141,3 +142,51 @@ def test_a_wrong_setting_is_named(tmp_path):
     assert result.returncode == 1
     assert "TSLICE_LIMIT_KEY_PER_SECOND" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def certificate(folder):
+    """A self-signed certificate for a name that is not this machine's."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "telemetry.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("telemetry.example")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def test_https_works_for_this_machine_whatever_name_the_certificate_has(tmp_path):
+    certificate(tmp_path)
+    with running(tmp_path, "--tls-cert", "cert.pem", "--tls-key", "key.pem") as up:
+        assert up.url.startswith("https://127.0.0.1:")
+
+        def host_is_heard():
+            listed = tslice("devices", "list", "-q", "host", "--json", folder=tmp_path)
+            assert listed.returncode == 0, listed.stderr
+            return json.loads(listed.stdout)[0]["lastSeen"] is not None
+
+        up.wait_for(host_is_heard)
+        tail = tslice("tail", "-n", "1", "--json", folder=tmp_path)
+        assert json.loads(tail.stdout)["deviceId"] == "host", tail.stderr
+        (tmp_path / "x.csv").write_text("time,value\n2026-01-01,1\n")
+        assert tslice("send", "x.csv", folder=tmp_path).returncode == 0
+        stranger = tslice("books", "--url", up.url, "--key", "tsk_x", folder=tmp_path)
+        assert "certificate is not trusted" in stranger.stderr

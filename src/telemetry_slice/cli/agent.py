@@ -184,15 +184,17 @@ async def run_agent(
     interval_s: float = INTERVAL_S,
     spool: Path | None = None,
     ca_file: str | None = None,
+    own: bool = False,
     say: Say = lambda _: None,
 ) -> None:
     """Send this host's readings to `url` as `device` every `interval_s` until `stop` is set.
 
+    `own`: `url` is this user's own server on loopback.
+
     Raises:
         UndeliverableError: the credential is not accepted.
     """
-    target = Target(url, key, ca_file)
-    async with Api(target.url, target.key, ca_file=target.ca_file, timeout_s=15.0) as api:
+    async with Api(url, key, ca_file=ca_file, own=own, timeout_s=15.0) as api:
         agent = Agent(api, device, Spool(spool) if spool else None, say)
         due = time.monotonic()
         while not stop.is_set():
@@ -228,6 +230,7 @@ def run_agent_verb(target: Target, device: str, interval_s: float, spool: Path) 
             interval_s=interval_s,
             spool=spool,
             ca_file=target.ca_file,
+            own=target.own,
             say=say,
         )
 

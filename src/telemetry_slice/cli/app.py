@@ -274,6 +274,24 @@ def restore(
     print(f"{data}: {summary(manifest)}")
 
 
+def print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"tslice {version('telemetry-slice')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Telemetry Slice: takes telemetry, keeps every event exactly once, accounts for each of them."""
+
+
 def run() -> None:
     """Parse the arguments and run the verb; a CliError becomes a sentence and its exit code."""
     try:

@@ -26,8 +26,8 @@ from ..engines.sqlite.backup import (
     prove_together,
 )
 from .failure import CliError
+from .names import DEMO_FILE
 from .privatefile import write_private_json
-from .target import DEMO_FILE
 
 SECRETS = "secrets.json"
 MANIFEST = "manifest.json"

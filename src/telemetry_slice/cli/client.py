@@ -73,12 +73,18 @@ def reason_of(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def tls_context(ca_file: str | None) -> ssl.SSLContext | bool:
-    """What certificates are trusted: the machine's, and those in `ca_file`."""
-    if not ca_file:
-        return True
+def tls_context(ca_file: str | None, *, own: bool = False) -> ssl.SSLContext:
+    """What certificates are trusted: the machine's, and those in `ca_file`; any from one's `own` server.
+
+    The server that holds a folder's lock is reached over loopback, where its certificate, made for another name, proves
+    nothing that the lock has not.
+    """
     context = ssl.create_default_context()
-    context.load_verify_locations(ca_file)
+    if own:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_file:
+        context.load_verify_locations(ca_file)
     return context
 
 
@@ -90,6 +96,7 @@ class Api:
         token: a key (`tsk_…`) or access token; None to call public routes only.
         transport: an in-process application instead of the network.
         ca_file: PEM file of further trusted issuers.
+        own: whether it is the server that holds a folder of this user, on loopback.
     """
 
     def __init__(
@@ -99,21 +106,22 @@ class Api:
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
         ca_file: str | None = None,
+        own: bool = False,
         timeout_s: float = 40.0,
     ) -> None:
         self.url = url.rstrip("/")
         self.token = token
-        self.ca_file = ca_file
         headers = {"User-Agent": "tslice", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
+            self.tls = tls_context(ca_file, own=own) if transport is None and self.url.startswith("https:") else None
             self._http = httpx2.AsyncClient(
                 base_url=self.url,
                 headers=headers,
                 transport=transport,
                 timeout=httpx2.Timeout(timeout_s, connect=10.0),
-                verify=tls_context(ca_file) if transport is None else True,
+                verify=self.tls if self.tls is not None else True,
                 limits=httpx2.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30.0),
             )
         except (httpx2.InvalidURL, OSError) as error:

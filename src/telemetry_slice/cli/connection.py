@@ -17,8 +17,10 @@ from ..engines.sqlite.folder import FolderBusyError, holder_url
 from ..engines.sqlite.secrets import load_secrets
 from ..flow.access import console_token
 from .client import Api
+from .exposure import is_own
 from .failure import CliError
-from .target import DEMO_FILE, DEMO_TENANT, TargetError, ca_file
+from .names import DEMO_FILE, DEMO_TENANT
+from .target import TargetError, ca_file
 
 T = TypeVar("T")
 IN_PROCESS_URL = "http://in-process"
@@ -102,12 +104,12 @@ async def connect(where: Where, *, in_tenant: bool = True) -> AsyncIterator[Api]
         raise TargetError("No address for the key: give --url or TSLICE_URL")
     mint(where.data, None)
     async with _server(where.data) as (url, transport):
-        tenant = where.tenant
+        own, tenant = is_own(url), where.tenant
         if in_tenant and tenant is None:
-            async with Api(url, mint(where.data, None), transport=transport, ca_file=ca_file()) as api:
+            async with Api(url, mint(where.data, None), transport=transport, ca_file=ca_file(), own=own) as api:
                 tenant = await _tenant_of(api, where.data)
         token = mint(where.data, tenant if in_tenant else None)
-        async with Api(url, token, transport=transport, ca_file=ca_file()) as api:
+        async with Api(url, token, transport=transport, ca_file=ca_file(), own=own) as api:
             yield api
 
 

@@ -20,9 +20,10 @@ from .backoff import Backoff
 from .client import Api, Json, ProblemError
 from .delivery import Batch, UndeliverableError, deliver
 from .demohistory import BOILER, CHILLER, PUMP, Machine, history
+from .names import DEMO_FILE, PLAN_FILE
 from .pacing import Pacer
 from .privatefile import write_private_json
-from .target import DEMO_FILE, PLAN_FILE, read_json
+from .target import read_json
 
 HOST_DEVICE = "host"
 KEY_NAME = "demo"

@@ -22,10 +22,11 @@ from ..settings import Settings
 from .client import Api, Json
 from .configuration import settings_of
 from .connection import mint
-from .exposure import has_demo, is_loopback
+from .exposure import has_demo, is_loopback, is_own
 from .failure import CliError
+from .names import DEMO_FILE
 from .tables import show_json
-from .target import DEMO_FILE, ca_file
+from .target import ca_file
 
 EARLIEST_YEAR = 2025
 SKEW_S = 5.0
@@ -124,7 +125,7 @@ def check_demo(settings: Settings) -> Finding | None:
     if not has_demo(settings.data):
         return None
     url = holder_url(settings.data)
-    if not is_loopback(settings.host) or (url is not None and not is_loopback(host_of(url))):
+    if not is_loopback(settings.host) or (url is not None and not is_own(url)):
         return Finding(
             "demo",
             False,
@@ -134,16 +135,10 @@ def check_demo(settings: Settings) -> Finding | None:
     return Finding("demo", True, "on loopback only")
 
 
-def host_of(url: str) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
-    return urlsplit(url).hostname or ""
-
-
-async def check_server(url: str, token: str | None) -> list[Finding]:
-    """What a running server says of itself."""
+async def check_server(url: str, token: str | None, *, own: bool = False) -> list[Finding]:
+    """What a running server says of itself; `own` = it holds the folder's lock."""
     findings = []
-    async with Api(url, token, ca_file=ca_file(), timeout_s=10.0) as api:
+    async with Api(url, token, ca_file=ca_file(), own=own, timeout_s=10.0) as api:
         try:
             await api.call("GET", "/health/ready", patience_s=3.0)
         except CliError as error:
@@ -193,7 +188,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
     if running is None:
         findings.append(Finding("server", None, "none runs on this folder"))
     else:
-        findings += asyncio.run(check_server(running, mint(data, None)))
+        findings += asyncio.run(check_server(running, mint(data, None), own=is_own(running)))
     return findings
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .failure import CliError
-from .target import DEMO_FILE, PLAN_FILE
+from .names import DEMO_FILE, PLAN_FILE
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -19,6 +20,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_own(url: str) -> bool:
+    """Whether the address of a folder's own server is on this machine."""
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def has_demo(data: Path) -> bool:

@@ -134,7 +134,9 @@ async def send_all(sending: Sending, progress: _Progress, shown: Meter) -> None:
         while (item := await queue.get()) is not None:
             await settle(api, item, backoff)
 
-    async with Api(sending.target.url, sending.target.key, ca_file=sending.target.ca_file) as api:
+    async with Api(
+        sending.target.url, sending.target.key, ca_file=sending.target.ca_file, own=sending.target.own
+    ) as api:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(produce())

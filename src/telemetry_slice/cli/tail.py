@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from .backoff import Backoff
-from .client import Api, ProblemError, UnreachableError, describe, tls_context
+from .client import Api, ProblemError, UnreachableError, describe
 from .failure import CliError
 
 SILENCE_S = 5.0
@@ -74,11 +74,10 @@ async def tail(api: Api, *, device: str | None, type_: str | None, as_json: bool
     follower = Follower(as_json=as_json, limit=limit)
     backoff = Backoff(ceiling_s=10.0)
     address = live_url(api.url, device, type_)
-    tls = tls_context(api.ca_file) if address.startswith("wss:") else None
     while True:
         try:
             headers = {"Authorization": f"Bearer {api.token}", "User-Agent": "tslice"}
-            async with connect(address, additional_headers=headers, ssl=tls, open_timeout=10) as socket:
+            async with connect(address, additional_headers=headers, ssl=api.tls, open_timeout=10) as socket:
                 backoff.reset()
                 if await follower.follow(socket):
                     return

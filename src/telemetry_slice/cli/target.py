@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .exposure import is_own
 from .failure import CliError
-
-DEFAULT_DATA = Path("./data")
-DEMO_FILE = "demo.json"
-PLAN_FILE = "demo.plan.json"
-LOCK_FILE = "lock"
-DEMO_TENANT = "acme-123"
+from .names import DEMO_FILE, DEMO_TENANT, LOCK_FILE
 
 
 class TargetError(CliError):
@@ -23,11 +19,12 @@ class TargetError(CliError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Address and credential of a server."""
+    """Address and credential of a server; `own` = the one that runs on the data folder, on this machine."""
 
     url: str
     key: str
     ca_file: str | None = None
+    own: bool = False
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -51,12 +48,11 @@ def sending_target(url: str | None, key: str | None, data: Path, tenant: str | N
         TargetError: neither an address and key nor a demo.
     """
     demo = read_json(data / DEMO_FILE)
-    chosen = tenant or DEMO_TENANT
-    known = demo.get("tenants", {}).get(chosen, {})
+    own = {read_json(data / LOCK_FILE).get("url"), demo.get("url")} - {None}
     url = url or read_json(data / LOCK_FILE).get("url") or demo.get("url")
     # A key is a secret of one installation: the demo's is not sent to another address.
-    if key is None and url in {demo.get("url"), read_json(data / LOCK_FILE).get("url")}:
-        key = known.get("gatewayKey")
+    if key is None and url in own:
+        key = demo.get("tenants", {}).get(tenant or DEMO_TENANT, {}).get("gatewayKey")
     if url is None:
         raise TargetError(
             f"No address to send to: give --url and --key (or TSLICE_URL and TSLICE_KEY), or start the demo with "
@@ -66,4 +62,4 @@ def sending_target(url: str | None, key: str | None, data: Path, tenant: str | N
         raise TargetError(f"No key for {url}: give --key or TSLICE_KEY")
     if not url.startswith(("http://", "https://")):
         raise TargetError(f"{url} is not an address; expected for example http://127.0.0.1:8000")
-    return Target(url.rstrip("/"), key, ca_file())
+    return Target(url.rstrip("/"), key, ca_file(), own=url in own and is_own(url))

@@ -22,6 +22,7 @@ from .agent import run_agent
 from .client import Api, Json
 from .connection import IN_PROCESS_URL, mint
 from .delivery import UndeliverableError
+from .exposure import is_own
 from .failure import CliError
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not bound
@@ -156,16 +157,9 @@ class Up:
 
     async def _host_readings(self, url: str, key: str) -> None:
         """This computer as the demo's device `host`, over the network like every device."""
-        certificate = self._settings.tls_cert
+        spool = self._settings.data / "host-spool"
         try:
-            await run_agent(
-                url,
-                key,
-                demo.HOST_DEVICE,
-                self._stop,
-                spool=self._settings.data / "host-spool",
-                ca_file=str(certificate) if certificate else None,
-            )
+            await run_agent(url, key, demo.HOST_DEVICE, self._stop, spool=spool, own=is_own(url))
         except UndeliverableError as error:
             self._console.print(f"This computer's readings are not sent: {error}", highlight=False, markup=False)
 

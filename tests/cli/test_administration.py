@@ -1,0 +1,185 @@
+"""Verbs of administration against the running demo, and without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import httpx2
+import pytest
+from platform_process import get, last_line, tslice
+from typer.testing import CliRunner
+
+
+@pytest.fixture
+def verb(demo_platform, monkeypatch):
+    """Run a verb beside the demo's folder; its result must be `code`."""
+    from telemetry_slice.cli.app import app
+
+    monkeypatch.chdir(demo_platform.folder)
+    for name in ("TSLICE_URL", "TSLICE_KEY", "TSLICE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return invoke
+
+
+def as_json(result):
+    return json.loads(result.stdout)
+
+
+def test_devices_and_their_keys(verb, demo_platform):
+    made = as_json(verb("devices", "create", "kiln-1", "--label", "Kiln", "--tag", "hot", "--json"))
+    assert (made[0]["deviceId"], made[0]["label"], made[0]["tags"]) == ("kiln-1", "Kiln", ["hot"])
+    changed = as_json(verb("devices", "change", "kiln-1", "--location", "Hall 2", "--json"))
+    assert (changed[0]["label"], changed[0]["location"]) == ("Kiln", "Hall 2")
+    key = verb("keys", "issue", "--device", "kiln-1").stdout.strip()
+    event = {"eventId": "k", "deviceId": "kiln-1", "recordedAt": "2026-01-01T00:00:00Z", "type": "t", "value": 1}
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{demo_platform.url}/api/v1/telemetry"
+    assert httpx2.post(url, json=event, headers=headers, trust_env=False).status_code == 202
+    key_id = as_json(verb("keys", "list", "--device", "kiln-1", "--json"))[0]["keyId"]
+    assert verb("keys", "rotate", key_id, "--device", "kiln-1", "--overlap", "60").stdout.startswith("tsk_")
+    verb("keys", "revoke", key_id, "--device", "kiln-1")
+    assert httpx2.post(url, json=event, headers=headers, trust_env=False).status_code == 401
+    assert "kiln-1" in verb("devices", "list", "-q", "kiln").stdout
+    verb("devices", "delete", "kiln-1")
+    assert verb("devices", "list", "-q", "kiln").stdout.strip() == "no devices"
+
+
+def test_a_service_key_administers_from_elsewhere(verb, demo_platform):
+    key = verb("keys", "issue", "--service", "--scope", "read", "--name", "report").stdout.strip()
+    elsewhere = ("--url", demo_platform.url, "--key", key)
+    assert as_json(verb("books", "--json", *elsewhere))["balanced"]
+    refused = verb("users", "list", *elsewhere, code=1)
+    assert "Not allowed" in str(refused.exception)
+    assert "--key" in str(verb("books", "--url", demo_platform.url, code=1).exception)
+
+
+def test_users(verb, demo_platform):
+    made = verb("users", "create", "eva@acme.example", "--role", "operator")
+    password = last_line(made)
+    body = {"email": "eva@acme.example", "password": password}
+    login = httpx2.post(f"{demo_platform.url}/api/v1/auth/login", json=body, trust_env=False)
+    assert login.json()["role"] == "operator"
+    assert as_json(verb("users", "role", "eva@acme.example", "viewer", "--json"))[0]["role"] == "viewer"
+    verb("users", "remove", "eva@acme.example")
+    assert "eva" not in verb("users", "list").stdout
+    assert "no user eva" in str(verb("users", "remove", "eva@acme.example", code=1).exception)
+
+
+def test_tenants_and_the_choice_of_one(verb):
+    assert {t["id"] for t in as_json(verb("tenants", "list", "--json"))} >= {"acme-123", "beta-456"}
+    verb("tenants", "create", "gamma-1", "--name", "Gamma")
+    verb("tenants", "change", "gamma-1", "--key-per-second", "5")
+    limits = as_json(verb("tenants", "change", "gamma-1", "--tenant-per-second", "7", "--json"))[0]["limits"]
+    assert (limits["keyPerSecond"], limits["tenantPerSecond"]) == (5, 7)
+    assert "dev-100" in verb("devices", "list", "--tenant", "beta-456").stdout
+    assert "dev-001" in verb("devices", "list").stdout
+    taken = verb("tenants", "create", "gamma-1", code=1)
+    assert "HTTP 409" in str(taken.exception)
+
+
+def test_dead_letters(verb, demo_platform):
+    key = demo_platform.beta["gatewayKey"]
+    for number in range(2):
+        event = {
+            "eventId": f"old-{number}",
+            "deviceId": "d",
+            "recordedAt": "1999-01-01T00:00:00Z",
+            "type": "t",
+            "value": 1,
+        }
+        headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=10"}
+        answer = httpx2.post(f"{demo_platform.url}/api/v1/telemetry", json=event, headers=headers, trust_env=False)
+        assert answer.json()["results"][0]["outcome"] == "dead"
+    letters = as_json(verb("dead-letters", "list", "--tenant", "beta-456", "--reason", "clock", "--json"))
+    assert {letter["eventId"] for letter in letters} == {"old-0", "old-1"}
+    assert "say which" in str(verb("dead-letters", "replay", "--tenant", "beta-456", code=1).exception)
+    again = verb("dead-letters", "replay", letters[0]["id"], "--tenant", "beta-456", code=1)
+    assert again.stdout.strip() == "stored 0, duplicate 0, dead 1"
+    verb("dead-letters", "discard", *(letter["id"] for letter in letters), "--tenant", "beta-456")
+    books = as_json(verb("books", "--tenant", "beta-456", "--json"))
+    assert books["dead"] == {"clock": 2}
+    assert "the books balance" in verb("books", "--tenant", "beta-456").stdout
+
+
+def test_tail_prints_what_is_stored(verb, demo_platform):
+    result = verb("tail", "-n", "1", "--device", "host", "--type", "cpu", "--json")
+    assert json.loads(result.stdout)["deviceId"] == "host"
+    result = verb("tail", "-n", "1", "--device", "host", "--type", "memory")
+    assert "host  memory = " in result.stdout
+    refused = verb("tail", "--url", demo_platform.url, "--key", "tsk_wrong", code=1)
+    assert "not accepted" in str(refused.exception)
+
+
+def test_send_without_options_goes_to_the_demo(verb, demo_platform, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(demo_platform.folder))
+    lines = "".join(f"2025-06-01 00:{n:02}:00,{n}\n" for n in range(60))
+    (demo_platform.folder / "oven.csv").write_text(f"timestamp,value\n{lines}")
+    assert last_line(verb("send", "oven.csv", "--type", "heat")) == "stored 60, duplicate 0, dead 0, rejected 0"
+    assert last_line(verb("send", "oven.csv", "--type", "heat")) == "stored 0, duplicate 60, dead 0, rejected 0"
+    page = get(
+        demo_platform.url,
+        "/api/v1/devices/oven/telemetry",
+        demo_platform.acme["serviceKey"],
+        **{"from": "2025-06-01T00:00:00Z", "to": "2025-06-02T00:00:00Z", "limit": 100},
+    )
+    assert [event["value"] for event in page["events"]] == list(range(60))
+    foreign = verb("send", "oven.csv", "--key", demo_platform.acme["deviceKeys"]["dev-001"], code=1)
+    assert "Not allowed" in foreign.stderr
+
+
+def test_doctor(verb, demo_platform):
+    result = verb("doctor")
+    assert "✗" not in result.stdout
+    assert f"ready at {demo_platform.url}" in result.stdout
+    demo_file = demo_platform.data / "demo.json"
+    demo_file.chmod(0o644)
+    try:
+        result = verb("doctor", code=1)
+    finally:
+        demo_file.chmod(0o600)
+    assert f"others may read {demo_file.relative_to(demo_platform.folder)}" in result.stdout
+    elsewhere = verb("doctor", "--url", demo_platform.url, "--key", demo_platform.acme["serviceKey"], "--json")
+    assert all(finding["fine"] for finding in as_json(elsewhere))
+    nowhere = verb("doctor", "--data", "nothing", code=1)
+    assert "does not exist" in nowhere.stdout
+    unreachable = verb("doctor", "--url", "http://127.0.0.1:1", code=1)
+    assert "cannot" in unreachable.stdout or "refused" in unreachable.stdout
+
+
+def test_without_a_server_the_folder_is_administered_directly(tmp_path, monkeypatch):
+    from telemetry_slice.cli.connection import Where, connect
+    from telemetry_slice.cli.failure import CliError
+    from telemetry_slice.cli.tail import tail
+
+    data = tmp_path / "data"
+    assert "not a data folder" in tslice("books", folder=tmp_path).stderr
+    assert tslice("migrate", folder=tmp_path).stdout.strip() == "data is up to date"
+    # The secrets come with the first start.
+    from telemetry_slice.engines.sqlite.secrets import ensure_secrets
+    from telemetry_slice.flow.access import new_signing_key
+
+    ensure_secrets(data, new_signing_key)
+
+    async def administer():
+        async with connect(Where(None, None, data), in_tenant=False) as api:
+            await api.call("POST", "/api/v1/tenants", json={"tenantId": "only-1", "name": "Only"})
+        async with connect(Where(None, None, data)) as api:
+            await api.call("POST", "/api/v1/devices", json={"deviceId": "d-1"})
+            with pytest.raises(CliError, match="no server runs"):
+                await tail(api, device=None, type_=None, as_json=False, limit=1)
+            return await api.pages("/api/v1/devices", "devices", {"limit": 1})
+
+    found = []
+    # A loop of its own: a verb is never run inside another one.
+    thread = threading.Thread(target=lambda: found.extend(asyncio.run(administer())))
+    thread.start()
+    thread.join(60)
+    assert [device["deviceId"] for device in found] == ["d-1"]
