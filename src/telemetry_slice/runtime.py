@@ -7,7 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -202,10 +202,13 @@ def build_embedded(settings: Settings) -> Platform:
         try:
             if rejected:
                 await store.count_rejected(rejected)
-            gate.dead_letters.clear()
-            gate.dead_letters.update(await store.open_counts())
         except UnavailableError:
             gate.totals.restore_rejected(rejected)
+            return
+        with suppress(UnavailableError):
+            open_letters = await store.open_counts()
+            gate.dead_letters.clear()
+            gate.dead_letters.update(open_letters)
 
     async def every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

@@ -12,7 +12,6 @@ from ..model.errors import QueueFullError, UnavailableError
 from ..model.events import Message, Settlement, TenantNo
 from ..ports.edge import Quota, StoredListener, Verdict
 
-
 SWEEP_S = 1.0
 
 
@@ -57,6 +56,7 @@ class HandOffQueue:
         self._lanes: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
         self._held: dict[tuple[bytes, int], _Held] = {}
         self._ready = asyncio.Event()
+        self._sweeping = False
 
     async def put(self, message: Message) -> None:
         count = message.event_count
@@ -64,7 +64,8 @@ class HandOffQueue:
             raise QueueFullError
         loop = asyncio.get_running_loop()
         held = _Held(message, loop.create_future(), loop.time() + self._timeout_s)
-        if not self._held:
+        if not self._sweeping:
+            self._sweeping = True
             loop.call_later(SWEEP_S, self._sweep, loop)
         self._held[message.incarnation, message.sequence] = held
         self._events += count
@@ -79,7 +80,8 @@ class HandOffQueue:
             if held.deadline > now:
                 break
             held.give_up("the writer did not answer in time")
-        if self._held:
+        self._sweeping = bool(self._held)
+        if self._sweeping:
             loop.call_later(SWEEP_S, self._sweep, loop)
 
     def _enqueue(self, held: _Held) -> None:

@@ -32,7 +32,13 @@ BODY_DEADLINE_S = 10.0
 SWEEP_S = 0.5
 _WAIT = re.compile(rb"(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])")
 _OUTCOMES = {int(outcome): outcome.name.lower() for outcome in Outcome}
-_PERMISSION = frozenset((RejectCode.FOREIGN_DEVICE, RejectCode.FOREIGN_TENANT))
+_WHOLE = {
+    RejectCode.FOREIGN_DEVICE: Code.FORBIDDEN,
+    RejectCode.FOREIGN_TENANT: Code.FORBIDDEN,
+    RejectCode.MALFORMED: Code.MALFORMED,
+    RejectCode.TOO_LARGE: Code.TOO_LARGE,
+}
+"""What a request is told when the same was wrong with all of its events; INVALID otherwise."""
 _JSON = frozenset((b"", b"application/json", b"text/json"))
 _NDJSON = frozenset((b"application/x-ndjson", b"application/ndjson", b"application/jsonl"))
 _REJECT_OF = {
@@ -41,6 +47,7 @@ _REJECT_OF = {
     Code.TOO_LARGE: RejectCode.TOO_LARGE,
     Code.TOO_SLOW: RejectCode.MALFORMED,
     Code.UNSUPPORTED_MEDIA_TYPE: RejectCode.MALFORMED,
+    Code.CAPACITY: RejectCode.CAPACITY,
 }
 _encode = msgspec.json.Encoder().encode
 _statuses = {status: INGEST_REQUESTS.labels(str(status)) for status in (200, 202, 401, 403, 422, 429, 503)}
@@ -107,16 +114,25 @@ class Ingest:
         # Before the body is read and decoded: what a slow sender or a large body costs is not the device's lateness.
         received_us = self._clock.now_us()
         began = asyncio.get_running_loop().time()
-        length = _content_length(headers, self._limits.wire_bytes)
-        with self._gate.capacity.hold(principal.tenant.no, 4 * length):
+        try:
+            length = _content_length(headers, self._limits.wire_bytes)
+            held = self._gate.capacity.hold(principal.tenant.no, 4 * length)
+        except SliceError as error:
+            self._gate.count_refused(principal.tenant, _REJECT_OF[error.code])
+            raise
+        with held:
             try:
                 ndjson = _is_ndjson(headers.get(b"content-type", b""))
                 body = await self._bodies.read(receive, self._limits.wire_bytes)
                 body = _decompressed(body, headers.get(b"content-encoding", b""), self._limits.decoded_bytes)
+                # What was packed small weighs what it holds.
+                held.grow(2 * len(body))
                 decoded = decode(body, version, ndjson=ndjson, max_events=self._limits.events)
             except SliceError as error:
                 self._gate.count_refused(principal.tenant, _REJECT_OF[error.code])
                 raise
+            # The text is not needed while the queue is waited for.
+            del body
             if decoded.events:
                 events_verdict = await self._gate.admit_events(principal, len(decoded.events))
                 verdict = _tighter(verdict, events_verdict)
@@ -174,6 +190,7 @@ class BodyDeadlines:
     def __init__(self) -> None:
         self._due: dict[asyncio.Task[Any], float] = {}
         self._late: set[asyncio.Task[Any]] = set()
+        self._sweeping = False
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -184,7 +201,8 @@ class BodyDeadlines:
             task.cancel()
         for task in self._late:
             self._due.pop(task, None)
-        if self._due:
+        self._sweeping = bool(self._due)
+        if self._sweeping:
             loop.call_later(SWEEP_S, self._sweep, loop)
 
     async def read(self, receive: Receive, most: int) -> bytes:
@@ -198,7 +216,8 @@ class BodyDeadlines:
         loop = asyncio.get_running_loop()
         if task is None:
             raise RuntimeError("bodies are read in a task")
-        if not self._due:
+        if not self._sweeping:
+            self._sweeping = True
             loop.call_later(SWEEP_S, self._sweep, loop)
         self._due[task] = loop.time() + BODY_DEADLINE_S
         try:
@@ -316,6 +335,8 @@ def _refusal(error: SliceError) -> tuple[int, bytes, Headers]:
     headers += [(name.lower().encode(), value.encode()) for name, value in problem_headers(error).items()]
     if isinstance(error, QuotaExceededError):
         headers += _rate_limit(Verdict(error.broken, error.retry_after_s or 1, error.broken, 0))
+    elif error.policy is not None and error.retry_after_s is not None:
+        headers.append((b"ratelimit", f'"{error.policy}";r=0;t={math.ceil(error.retry_after_s)}'.encode()))
     return STATUS[error.code], _encode(problem_document(error)), headers
 
 
@@ -333,9 +354,9 @@ def _rejections(receipt: Receipt) -> list[dict[str, Any]]:
 
 
 def _none_accepted(receipt: Receipt, prefix: str, *, single: bool) -> tuple[int, bytes, Headers]:
-    """422, or 403 where the key alone stood in the way of every event."""
-    forbidden = bool(receipt.rejected) and all(rejected.code in _PERMISSION for rejected in receipt.rejected)
-    code = Code.FORBIDDEN if forbidden else Code.INVALID
+    """422, or what all events have in common: the key may not send them, they are no JSON, they are too large."""
+    codes = {_WHOLE.get(rejected.code, Code.INVALID) for rejected in receipt.rejected}
+    code = codes.pop() if len(codes) == 1 else Code.INVALID
     fields = tuple(
         FieldError((prefix if single else f"{prefix}/{rejected.index}") + rejected.pointer, rejected.detail)
         for rejected in receipt.rejected[:100]

@@ -263,5 +263,3 @@ def _events(limits: Limits, settings: GateSettings, whose: str) -> int:
     if own is not None:
         return own
     return common if requests is None else 20 * requests
-
-

@@ -16,12 +16,17 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ...model.errors import Code, FieldError, SliceError
+from ...model.errors import Code, SliceError
 from ...model.events import RejectCode
+from .split import malformed, printable, split
 
 MAX_EVENT_BYTES = 64 * 1024
-MAX_STRUCTURES = 64_000
-MAX_MEMBERS = 256_000
+MAX_STRUCTURES = 300_000
+MAX_VALUES = 300_000
+"""Enough for a full request of events with all the measurements they may have."""
+MAX_CAREFUL_STRUCTURES = 64_000
+MAX_CAREFUL_VALUES = 128_000
+"""The same for a request that is not plain: it costs ten times as much."""
 
 _AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -66,10 +71,6 @@ class _EnvelopeV2(msgspec.Struct):
     events: list[WireV2]
 
 
-class _RawEnvelope(msgspec.Struct):
-    events: list[msgspec.Raw]
-
-
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """An event that was not accepted: its place in the request, its id where one could be read, and why."""
@@ -97,14 +98,15 @@ class Decoded:
     single: bool = False
 
 
-_LIST = {1: msgspec.json.Decoder(list[WireV1]), 2: msgspec.json.Decoder(list[WireV2])}
+_LIST: dict[int, msgspec.json.Decoder[Any]] = {
+    1: msgspec.json.Decoder(list[WireV1]),
+    2: msgspec.json.Decoder(list[WireV2]),
+}
 _ONE: dict[int, msgspec.json.Decoder[Any]] = {1: msgspec.json.Decoder(WireV1), 2: msgspec.json.Decoder(WireV2)}
 _ENVELOPE: dict[int, msgspec.json.Decoder[Any]] = {
     1: msgspec.json.Decoder(_EnvelopeV1),
     2: msgspec.json.Decoder(_EnvelopeV2),
 }
-_RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_RAW_ENVELOPE = msgspec.json.Decoder(_RawEnvelope)
 _KNOWN = {
     1: frozenset(("eventId", "deviceId", "recordedAt", "type", "value", "unit", "customerId")),
     2: frozenset(("eventId", "deviceId", "recordedAt", "measurements", "customerId")),
@@ -123,7 +125,8 @@ def decode(body: bytes, version: int, *, ndjson: bool, max_events: int) -> Decod
     """
     first = body.lstrip(_WHITE)[:1]
     if not first:
-        raise SliceError(Code.MALFORMED, "the body is empty", fields=(FieldError("", "expected JSON"),))
+        raise malformed("the body is empty: expected JSON")
+    _bound(body, MAX_STRUCTURES, MAX_VALUES)
     prefix, single = "", False
     try:
         if ndjson:
@@ -135,12 +138,12 @@ def decode(body: bytes, version: int, *, ndjson: bool, max_events: int) -> Decod
         else:
             events, single = [_ONE[version].decode(body)], True
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return _carefully(body, version, ndjson=ndjson, first=first, max_events=max_events)
+        return _carefully(body, version, ndjson=ndjson, max_events=max_events)
     if len(events) > max_events:
         raise _too_many(len(events), max_events)
     extra = 2 if prefix else 0
     if b"\\" in body or body.count(b'"') != _quotes(events, version) + extra:
-        return _carefully(body, version, ndjson=ndjson, first=first, max_events=max_events)
+        return _carefully(body, version, ndjson=ndjson, max_events=max_events)
     return Decoded(events, range(len(events)), prefix=prefix, single=single)
 
 
@@ -149,7 +152,7 @@ def _quotes(events: Sequence[Wire], version: int) -> int:
     if version == 1:
         quotes = 16 * len(events)
         for event in events:
-            if event.unit is not None:
+            if event.unit is not None:  # type: ignore[union-attr]
                 quotes += 4
             if event.recorded_at.__class__ is datetime:
                 quotes += 2
@@ -171,19 +174,21 @@ def _quotes(events: Sequence[Wire], version: int) -> int:
     return quotes
 
 
+def _bound(body: bytes, structures: int, values: int) -> None:
+    if len(body) <= min(structures, values):
+        return
+    if body.count(b"{") + body.count(b"[") > structures or body.count(b",") > values:
+        raise SliceError(Code.TOO_LARGE, f"more than {structures} objects or {values} values in one request")
+
+
 def _too_many(count: int, most: int) -> SliceError:
     return SliceError(Code.TOO_LARGE, f"{count} events in one request; at most {most} are taken")
 
 
-def _malformed(detail: str) -> SliceError:
-    return SliceError(Code.MALFORMED, detail, fields=(FieldError("", detail),))
-
-
-def _carefully(body: bytes, version: int, *, ndjson: bool, first: bytes, max_events: int) -> Decoded:
-    """Event by event, bounded in time and memory whatever the body holds."""
-    if body.count(b"{") + body.count(b"[") > MAX_STRUCTURES or body.count(b",") > MAX_MEMBERS:
-        raise SliceError(Code.TOO_LARGE, f"more than {MAX_STRUCTURES} objects or {MAX_MEMBERS} values in one request")
-    prefix, single, raws = _split(body, ndjson=ndjson, first=first)
+def _carefully(body: bytes, version: int, *, ndjson: bool, max_events: int) -> Decoded:
+    """Event by event; what this costs is in proportion to the number of values, whatever is wrong with them."""
+    _bound(body, MAX_CAREFUL_STRUCTURES, MAX_CAREFUL_VALUES)
+    prefix, single, raws = split(body, ndjson=ndjson)
     if len(raws) > max_events:
         raise _too_many(len(raws), max_events)
     decoded = Decoded([], [], prefix=prefix, single=single)
@@ -202,57 +207,18 @@ def _carefully(body: bytes, version: int, *, ndjson: bool, first: bytes, max_eve
     return decoded
 
 
-def _split(body: bytes, *, ndjson: bool, first: bytes) -> tuple[str, bool, list[bytes]]:
-    if ndjson:
-        return "", False, [line for line in body.split(b"\n") if line.strip(_WHITE)]
-    try:
-        if first == b"[":
-            return "", False, [bytes(raw) for raw in _RAW_LIST.decode(body)]
-        if first != b"{":
-            raise SliceError(
-                Code.INVALID,
-                "expected an event, a list of events or {\"events\": […]}",
-                fields=(FieldError("", "expected an object or an array"),),
-            )
-        try:
-            keys = _keys(json.loads(body, object_pairs_hook=list, parse_constant=_no_constant))
-        except _RepeatedKeyError as error:
-            raise _malformed(f"the key {error} stands twice in one object") from None
-        if "events" in keys and "eventId" not in keys:
-            return "/events", False, [bytes(raw) for raw in _RAW_ENVELOPE.decode(body).events]
-        return "", True, [body]
-    except msgspec.ValidationError as error:
-        raise SliceError(Code.INVALID, str(error), fields=(FieldError("/events", str(error)),)) from None
-    except msgspec.DecodeError as error:
-        raise _malformed(str(error)) from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise _malformed(str(error)) from None
-    except RecursionError:
-        raise _malformed("nested too deeply") from None
-
-
 class _RepeatedKeyError(ValueError):
     """A key stands twice in one object."""
-
-
-def _keys(pairs: Any) -> set[str]:
-    """The keys of the outermost object; a repeated one raises."""
-    keys: set[str] = set()
-    for key, _ in pairs:
-        if key in keys:
-            raise _RepeatedKeyError(key)
-        keys.add(key)
-    return keys
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        _keys(pairs)
+        keys: set[str] = set()
+        for key, _ in pairs:
+            if key in keys:
+                raise _RepeatedKeyError(printable(key))
+            keys.add(key)
     return members
 
 
@@ -265,9 +231,11 @@ def _careful_event(raw: bytes, version: int, index: int) -> tuple[Wire, int] | R
     if len(raw) > MAX_EVENT_BYTES:
         return rejected(RejectCode.TOO_LARGE, f"an event of {len(raw)} bytes; at most {MAX_EVENT_BYTES} are taken")
     try:
-        members = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+        # Numbers are looked at by the typed pass below; here they only must not cost.
+        members = json.loads(raw, object_pairs_hook=_unique, parse_int=float)
     except _RepeatedKeyError as error:
-        return rejected(RejectCode.INVALID, f"the key {str(error)!r} stands twice in one object", f"/{error}")
+        key = str(error)
+        return rejected(RejectCode.INVALID, f"the key {key!r} stands twice in one object", pointer_to(key))
     except RecursionError:
         return rejected(RejectCode.MALFORMED, "nested too deeply")
     except ValueError as error:
@@ -280,13 +248,10 @@ def _careful_event(raw: bytes, version: int, index: int) -> tuple[Wire, int] | R
         pointer, detail = _blame(str(error), members)
         return rejected(RejectCode.INVALID, detail, pointer)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        return rejected(RejectCode.MALFORMED, str(error) or "nested too deeply")
+        pointer = _not_finite(members)
+        detail = "NaN and Infinity are not JSON" if pointer else str(error) or "nested too deeply"
+        return rejected(RejectCode.MALFORMED, detail, pointer)
     return event, len(members.keys() - _KNOWN[version])
-
-
-def printable(text: str) -> str:
-    """A text that can be echoed in JSON: without lone surrogates, and not longer than an id may be."""
-    return text[:128].encode("utf-8", "replace").decode()
 
 
 def _blame(message: str, members: Any) -> tuple[str, str]:
@@ -297,10 +262,43 @@ def _blame(message: str, members: Any) -> tuple[str, str]:
     missing = re.search(r"missing required field `(\w+)`", detail)
     if missing:
         return f"{pointer}/{missing[1]}", f"{missing[1]} is missing"
-    if pointer.endswith("/...") and isinstance(members, dict) and isinstance(members.get("measurements"), dict):
-        for name, value in members["measurements"].items():
-            inner = value.get("value") if isinstance(value, dict) else value
-            if not isinstance(inner, int | float | str) or (isinstance(inner, float) and not math.isfinite(inner)):
-                return f"/measurements/{name}", f"measurements.{name}: {detail}"
+    measurements = members.get("measurements") if isinstance(members, dict) else None
+    if "/..." in pointer and isinstance(measurements, dict):
+        culprit = next((name for name, value in measurements.items() if not _is_measurement(value)), None)
+        if culprit is not None:
+            pointer = pointer.replace("/...", pointer_to(culprit), 1)
     name = pointer.strip("/").replace("/", ".")
     return pointer, f"{name}: {detail}" if name else detail
+
+
+def _is_measurement(value: object) -> bool:
+    try:
+        msgspec.convert(value, float | bool | str | Measured)
+    except msgspec.ValidationError:
+        return False
+    return not _is_not_finite(value.get("value") if isinstance(value, dict) else value)
+
+
+def _is_not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _not_finite(members: Any) -> str:
+    """The pointer to a value or measurement that is written NaN or Infinity, empty if there is none."""
+    if not isinstance(members, dict):
+        return ""
+    for name, value in members.items():
+        if _is_not_finite(value):
+            return pointer_to(name)
+    measurements = members.get("measurements")
+    for name, value in measurements.items() if isinstance(measurements, dict) else ():
+        if _is_not_finite(value):
+            return "/measurements" + pointer_to(name)
+        if isinstance(value, dict) and _is_not_finite(value.get("value")):
+            return "/measurements" + pointer_to(name) + "/value"
+    return ""
+
+
+def pointer_to(name: str) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return "/" + printable(name).replace("~", "~0").replace("/", "~1")

@@ -19,11 +19,13 @@ from ...model.events import (
     Measurement,
     RejectCode,
     TenantNo,
+    Value,
     event_key,
     meaning_of,
 )
 from ...model.times import EARLIEST_RECORDED_US, EPOCH, LATEST_AHEAD_US, MAX_EPOCH_MS
-from .decode import Decoded, Measured, Rejected, Wire, WireV1, printable
+from .decode import Decoded, Measured, Rejected, Wire, WireV1, pointer_to
+from .split import printable
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LARGEST = 1.7976931348623157e308
@@ -70,11 +72,12 @@ def _number(value: float, pointer: str) -> float:
     return value
 
 
-def _measurement(name: str, given: object) -> Measurement:
-    pointer = f"/measurements/{name.replace('~', '~0').replace('/', '~1')}"
+def _measurement(name: str, given: Value | Measured) -> Measurement:
+    pointer = "/measurements" + pointer_to(name)
     unit = None
-    if given.__class__ is Measured:
-        given, unit = given.value, given.unit  # type: ignore[attr-defined]
+    if isinstance(given, Measured):
+        unit = given.unit
+        given = given.value
     _names(name, unit, pointer)
     if isinstance(given, bool):
         return (name, unit, Kind.BOOLEAN, 1.0 if given else 0.0)
@@ -85,25 +88,25 @@ def _measurement(name: str, given: object) -> Measurement:
             raise _InvalidError(pointer, "a string value must not contain U+0000")
         given.encode()
         return (name, unit, Kind.STRING, given)
-    return (name, unit, Kind.NUMBER, _number(float(given), pointer))  # type: ignore[arg-type]
+    return (name, unit, Kind.NUMBER, _number(float(given), pointer))
 
 
 def _measurements(event: Wire) -> tuple[Measurement, ...]:
-    if event.__class__ is WireV1:
-        _names(event.type, event.unit, "")  # type: ignore[union-attr]
-        return ((event.type, event.unit, 0, _number(event.value, "/value")),)  # type: ignore[union-attr]
-    given = event.measurements  # type: ignore[union-attr]
+    if isinstance(event, WireV1):
+        _names(event.type, event.unit, "")
+        return ((event.type, event.unit, 0, _number(event.value, "/value")),)
+    given = event.measurements
     if not 0 < len(given) <= MAX_MEASUREMENTS:
         raise _InvalidError("/measurements", f"measurements must have 1 to {MAX_MEASUREMENTS} members")
     return tuple(sorted((_measurement(name, value) for name, value in given.items()), key=lambda m: m[0]))
 
 
 def _recorded_us(moment: datetime | int) -> int:
-    if moment.__class__ is int:
-        if not -MAX_EPOCH_MS <= moment <= MAX_EPOCH_MS:  # type: ignore[operator]
+    if isinstance(moment, int):
+        if not -MAX_EPOCH_MS <= moment <= MAX_EPOCH_MS:
             raise _InvalidError("/recordedAt", "recordedAt is out of the range of epoch milliseconds")
-        return moment * 1000  # type: ignore[operator]
-    delta = moment - EPOCH  # type: ignore[operator]
+        return moment * 1000
+    delta = moment - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
