@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from ..model.errors import UnavailableError
-from ..model.times import DAY_US
+from ..model.times import DAY_US, HOUR_US
 from ..observe import DISK_FREE_BYTES, EXPIRED_EVENTS, INGEST_CLOSED
 from ..ports.edge import Clock
 from ..ports.events import EventStore
@@ -22,7 +22,8 @@ RETENTION_EVERY_S = 600.0
 LOOK_EVERY_S = 1.0
 SAMPLES = 1_440
 SAMPLE_EVERY_US = DAY_US // SAMPLES
-SHORTEST_FORECAST_US = 60 * 1_000_000
+SHORTEST_FORECAST_US = 6 * HOUR_US
+"""The first hours say nothing of a day: a server that has just filled its files seems to grow without measure."""
 REOPEN = 1.25
 """Ingest reopens when a quarter more than the reserve is free, so that it does not flap."""
 
