@@ -43,6 +43,7 @@ async def test_the_page_answers_at_its_addresses(page, path):
     assert "unsafe" not in policy
     assert "script-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
+    assert "require-trusted-types-for 'script'" in policy
 
 
 async def test_assets_are_kept_for_good_and_sent_small(page):

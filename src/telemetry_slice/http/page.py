@@ -24,7 +24,8 @@ _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/s
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _NOT_BUILT = """<!doctype html><html lang="en"><title>Telemetry Slice</title>
