@@ -15,6 +15,7 @@ from telemetry_slice.model.times import DAY_US, rfc3339
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WAIT = {"Prefer": "wait=10"}
+MEASUREMENTS = {"t": {"value": 1.5, "unit": "C"}, "on": True, "s": "x"}
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -167,7 +168,7 @@ async def only_letter(acme):
 
 
 @pytest.mark.parametrize(
-    "when", ["1999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59Z", -62135596800000, 8640000000000000]
+    "when", ["1999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59Z", -62135596800000, 8_640_000_000_000_000]
 )
 async def test_a_time_that_cannot_be_is_accepted_and_dead(acme, event, when):
     answer = await acme.gateway.send([event(recordedAt=when), event()], **WAIT)

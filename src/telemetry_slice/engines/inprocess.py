@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from typing import ParamSpec
+
+import structlog
 
 from ..model.books import HeldMessage
 from ..model.errors import QueueFullError, UnavailableError
@@ -13,6 +16,9 @@ from ..model.events import Message, Settlement, TenantNo
 from ..ports.edge import Quota, StoredListener, Verdict
 
 SWEEP_S = 1.0
+P = ParamSpec("P")
+
+log = structlog.get_logger()
 
 
 class SystemClock:
@@ -157,10 +163,20 @@ class TokenBuckets:
             if tokens / limit < share:
                 share, tightest, remaining = tokens / limit, quota, max(0, int(tokens))
         for quota, tokens in zip(quotas, levels, strict=True):
-            self._buckets[quota.policy, quota.key] = (tokens, now)
+            key = quota.policy, quota.key
+            self._buckets[key] = (tokens, now)
+            self._buckets.move_to_end(key)
         while len(self._buckets) > self.MAX_BUCKETS:
             self._buckets.popitem(last=False)
         return Verdict(None, 0.0, tightest, remaining)
+
+
+def _tell(listener: Callable[P, None], *news: P.args, **more: P.kwargs) -> None:
+    """The writer goes on whatever its listeners do."""
+    try:
+        listener(*news, **more)
+    except Exception:
+        log.exception("listener_failed")
 
 
 class LocalBus:
@@ -173,12 +189,12 @@ class LocalBus:
     def publish(self, message: Message, settlement: Settlement) -> None:
         callback = self._awaited.pop((message.incarnation, message.sequence), None)
         if callback is not None:
-            callback(settlement)
+            _tell(callback, settlement)
         if not self._listeners:
             return
         for batch, outcomes in zip(message.batches, settlement.outcomes, strict=False):
             for listener in tuple(self._listeners.get(batch.tenant, ())):
-                listener(batch, outcomes, settlement.stored_us)
+                _tell(listener, batch, outcomes, settlement.stored_us)
 
     def listen(self, tenant: TenantNo, listener: StoredListener) -> Callable[[], None]:
         self._listeners.setdefault(tenant, set()).add(listener)

@@ -1,0 +1,216 @@
+"""The queue between gate and writer, on every engine: nothing vanishes, nobody starves, everything is bounded."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from telemetry_slice.engines import inprocess
+from telemetry_slice.engines.inprocess import HandOffQueue
+from telemetry_slice.model.errors import QueueFullError, UnavailableError
+from telemetry_slice.model.events import EventBatch, Message, TenantNo
+
+GATE = b"gate" * 4
+ACME, BETA, GAMMA = map(TenantNo, (1, 2, 3))
+MAX_EVENTS = 1_000
+TIMEOUT_S = 0.3
+"""How long a sender waits before it hears that the outcome is unknown."""
+
+
+def made_in_process(monkeypatch):
+    monkeypatch.setattr(inprocess, "SWEEP_S", 0.01)
+    return HandOffQueue(MAX_EVENTS, TIMEOUT_S)
+
+
+QUEUES = {"inprocess": made_in_process}
+"""How to make an empty queue of MAX_EVENTS with TIMEOUT_S; a new engine adds its line."""
+
+
+@pytest.fixture(params=sorted(QUEUES))
+def queue(request, monkeypatch):
+    return QUEUES[request.param](monkeypatch)
+
+
+def message(sequence, count=1, tenant=ACME):
+    return Message(GATE, sequence, (EventBatch(tenant, 7, keys=[bytes(16)] * count),))
+
+
+def sequences(messages):
+    return [each.sequence for each in messages]
+
+
+def held(queue):
+    return sorted(each.sequence for each in queue.held())
+
+
+async def until(true):
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+async def put_all(queue, messages):
+    """Senders of the messages, once the queue holds them all."""
+    senders = [asyncio.create_task(queue.put(each)) for each in messages]
+    await until(lambda: set(sequences(messages)) <= set(held(queue)))
+    return senders
+
+
+async def lease_within(queue, max_events, seconds=5.0):
+    return list(await asyncio.wait_for(queue.lease(max_events), seconds))
+
+
+async def test_what_is_put_is_leased_and_forgotten_when_acked(queue):
+    (sender,) = await put_all(queue, [message(1, 3)])
+    assert [(each.incarnation, each.sequence, tuple(each.batches)) for each in queue.held()] == [
+        (GATE, 1, ((ACME, 7, 3),))
+    ]
+    (leased,) = await lease_within(queue, 10)
+    assert (leased.incarnation, leased.sequence, leased.event_count) == (GATE, 1, 3)
+    assert held(queue) == [1]
+    await queue.ack([leased])
+    await asyncio.wait_for(sender, 5)
+    assert held(queue) == []
+    await queue.ack([leased])
+    assert held(queue) == []
+
+
+async def test_a_lease_waits_for_a_message(queue):
+    leasing = asyncio.create_task(queue.lease(10))
+    done, _ = await asyncio.wait([leasing], timeout=0.02)
+    assert not done
+    (sender,) = await put_all(queue, [message(1)])
+    await queue.ack(await asyncio.wait_for(leasing, 5))
+    await sender
+
+
+async def test_a_lease_takes_about_what_it_asks_for_and_at_least_one(queue):
+    senders = await put_all(queue, [message(n, 100) for n in range(1, 6)])
+    first = await lease_within(queue, 1)
+    assert len(first) == 1
+    second = await lease_within(queue, 200)
+    assert len(second) == 2
+    rest = await lease_within(queue, 10_000)
+    assert sorted(sequences(first + second + rest)) == [1, 2, 3, 4, 5]
+    await queue.ack(first + second + rest)
+    await asyncio.gather(*senders)
+
+
+async def test_leased_messages_are_not_leased_again(queue):
+    await put_all(queue, [message(1), message(2)])
+    leased = await lease_within(queue, 1) + await lease_within(queue, 1)
+    assert sorted(sequences(leased)) == [1, 2]
+    with pytest.raises(TimeoutError):
+        await lease_within(queue, 10, 0.02)
+    await queue.ack(leased)
+
+
+async def test_a_retried_message_comes_again_after_its_delay(queue):
+    loop = asyncio.get_running_loop()
+    (sender,) = await put_all(queue, [message(1)])
+    leased = await lease_within(queue, 10)
+    given_back = loop.time()
+    await queue.retry(leased, 0.1)
+    assert held(queue) == [1]
+    again = await lease_within(queue, 10)
+    assert sequences(again) == [1]
+    assert loop.time() - given_back >= 0.09
+    await queue.ack(again)
+    assert held(queue) == []
+    await asyncio.gather(sender, return_exceptions=True)
+
+
+async def test_the_bound_refuses_and_takes_nothing(queue):
+    senders = await put_all(queue, [message(1, MAX_EVENTS - 10)])
+    with pytest.raises(QueueFullError):
+        await queue.put(message(2, 11))
+    assert held(queue) == [1]
+    senders += await put_all(queue, [message(3, 10)])
+    with pytest.raises(QueueFullError):
+        await queue.put(message(4))
+    leased = await lease_within(queue, MAX_EVENTS)
+    # Leased is not settled: it still counts.
+    with pytest.raises(QueueFullError):
+        await queue.put(message(5))
+    await queue.ack(leased)
+    senders += await put_all(queue, [message(6, MAX_EVENTS)])
+    await queue.ack(await lease_within(queue, 1))
+    await asyncio.gather(*senders)
+
+
+async def test_a_sender_that_hears_nothing_is_told_that_the_outcome_is_unknown_and_the_message_stays(queue):
+    with pytest.raises(UnavailableError):
+        await asyncio.wait_for(queue.put(message(1)), 5)
+    assert held(queue) == [1]
+    leased = await lease_within(queue, 10)
+    assert sequences(leased) == [1]
+    await queue.ack(leased)
+    assert held(queue) == []
+
+
+async def test_a_sender_that_gives_up_leaves_its_message(queue):
+    (sender,) = await put_all(queue, [message(1)])
+    sender.cancel()
+    await asyncio.gather(sender, return_exceptions=True)
+    assert held(queue) == [1]
+    assert sequences(await lease_within(queue, 10)) == [1]
+
+
+async def test_a_long_lane_does_not_keep_others_waiting(queue):
+    senders = await put_all(queue, [message(n, 5) for n in range(1, 101)])
+    senders += await put_all(queue, [message(200, 5, BETA), message(300, 5, GAMMA)])
+    leased = await lease_within(queue, 15)
+    assert {each.batches[0].tenant for each in leased} == {ACME, BETA, GAMMA}
+    await queue.ack(leased + await lease_within(queue, MAX_EVENTS))
+    await asyncio.gather(*senders)
+
+
+async def test_nothing_is_lost_or_kept_whatever_the_order_of_events(queue, seed):
+    """Many senders, several writers, failures at random: every message is acked once it was leased, none is left."""
+    chance = random.Random(seed)
+    settled = Counter()
+
+    async def write():
+        while True:
+            leased = await queue.lease(20)
+            await asyncio.sleep(0)
+            for each in leased:
+                if chance.random() < 0.2:
+                    await queue.retry([each], chance.random() / 100)
+                else:
+                    await queue.ack([each])
+                    settled[each.sequence] += 1
+
+    writers = [asyncio.create_task(write()) for _ in range(3)]
+    wanted = [message(n, chance.randint(1, 9), chance.choice([ACME, BETA, GAMMA])) for n in range(1, 201)]
+    refused = set()
+
+    async def send(each):
+        await asyncio.sleep(chance.random() / 20)
+        try:
+            await queue.put(each)
+        except QueueFullError:
+            refused.add(each.sequence)
+        except UnavailableError:
+            pass
+
+    await asyncio.gather(*map(send, wanted))
+    await until(lambda: not queue.held())
+    for writer in writers:
+        writer.cancel()
+    await asyncio.gather(*writers, return_exceptions=True)
+    assert settled.keys() == set(sequences(wanted)) - refused
+    assert set(settled.values()) <= {1}
+
+
+async def test_a_steady_stream_needs_no_timer_for_each_message(queue):
+    loop = asyncio.get_running_loop()
+    before = len(loop._scheduled) if hasattr(loop, "_scheduled") else 0
+    for number in range(1, 301):
+        (sender,) = await put_all(queue, [message(number)])
+        await queue.ack(await lease_within(queue, 10))
+        await sender
+    if hasattr(loop, "_scheduled"):
+        alive = [handle for handle in loop._scheduled if not handle.cancelled()]
+        assert len(alive) - before < 20
