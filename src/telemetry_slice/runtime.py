@@ -36,7 +36,9 @@ from .flow.writer import Writer
 from .http.app import ASGIApp, create_app
 from .http.ingest import Ingest, IngestLimits
 from .http.services import Services
+from .http.versions import V1Ending
 from .model.errors import UnavailableError
+from .model.times import to_us
 from .settings import Settings
 
 log = structlog.get_logger()
@@ -193,7 +195,10 @@ def build_embedded(settings: Settings) -> Platform:
         devices_changed=gate.forget_devices,
     )
     limits = IngestLimits(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_request_events)
-    app = Ingest(create_app(services), access, gate, clock, limits)
+    app: ASGIApp = Ingest(create_app(services), access, gate, clock, limits)
+    if settings.v1_deprecation is not None:
+        sunset_us = None if settings.v1_sunset is None else to_us(settings.v1_sunset)
+        app = V1Ending(app, clock, to_us(settings.v1_deprecation), sunset_us)
     tasks: list[asyncio.Task[None]] = []
 
     async def flush() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +17,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+CLIENT_SETTINGS = frozenset(
+    f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE", "STATE", "NEW_PASSWORD", "SKIP_WEB")
+)
+"""Read by the verbs that speak to a server or build it, not by the server."""
+
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
 MIB = 1 << 20
 
@@ -27,6 +34,10 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(Path("./data"), description="Data folder.")
+    database_url: str | None = Field(
+        None, description="sqlite:///DIR/telemetry.db, another way to name the data folder; no other engine is built in."
+    )
+    queue_url: str = Field("inprocess:", pattern="^inprocess:$", description="The queue: inprocess: is the one built in.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     tls_cert: Path | None = Field(
@@ -95,6 +106,27 @@ class Settings(BaseSettings):
             given = values["trusted_proxies"].split(",")
             values = values | {"trusted_proxies": tuple(name.strip() for name in given if name.strip())}
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_names(cls, values: object) -> object:
+        """A misspelt setting must not be a silent one."""
+        known = {f"TSLICE_{name.upper()}" for name in cls.model_fields} | CLIENT_SETTINGS
+        unknown = sorted(name for name in os.environ if name.startswith("TSLICE_") and name not in known)
+        if unknown:
+            raise ValueError(f"unknown setting {', '.join(unknown)}; docs/reference/settings.md lists them all")
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_of_url(cls, values: object) -> object:
+        if not isinstance(values, dict) or not values.get("database_url"):
+            return values
+        url = str(values["database_url"])
+        found = re.fullmatch(r"sqlite:///(.+)/telemetry\.db", url)
+        if not found:
+            raise ValueError("TSLICE_DATABASE_URL must be sqlite:///DIR/telemetry.db")
+        return {"data": found[1]} | values
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

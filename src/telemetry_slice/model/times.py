@@ -27,6 +27,11 @@ def to_us(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 
 
+def from_us(us: int) -> datetime:
+    """The aware UTC moment of `us`. Raises OverflowError outside the years 1 to 9999."""
+    return EPOCH + timedelta(microseconds=us)
+
+
 def rfc3339(us: int) -> str:
     """`us` as RFC 3339 UTC with six decimals. Outside the years 1 to 9999 the nearest such instant is written."""
     moment = EPOCH + timedelta(microseconds=min(max(us, _FIRST_US), _LAST_US))

@@ -1,0 +1,194 @@
+"""One run: the limits of this machine, and beside them what the platform does. `make bench`, or `python -m bench --help`."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .fill import run_fill
+from .limits import bare_inserts_per_second, fsyncs_per_second
+from .load import quantile
+
+RAISED = {f"TSLICE_LIMIT_{scope}_PER_SECOND": "10000000" for scope in (
+    "KEY", "TENANT", "GLOBAL", "KEY_EVENTS", "TENANT_EVENTS", "GLOBAL_EVENTS",
+)}  # fmt: skip
+TENANT = "acme-123"
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Target:
+    """A server process under measurement."""
+
+    def __init__(self, command: list[str], port: int, ready_path: str) -> None:
+        self.port = port
+        began = time.perf_counter()
+        self.process = subprocess.Popen(command, env=os.environ | RAISED, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not self._ready(ready_path):
+            if self.process.poll() is not None or time.perf_counter() - began > 120:
+                raise RuntimeError(f"{command} did not start")
+            threading.Event().wait(0.02)
+        self.start_s = time.perf_counter() - began
+
+    def _ready(self, path: str) -> bool:
+        try:
+            return self.get(path)[0] in (200, 202)
+        except OSError:
+            return False
+
+    def get(self, path: str, key: str = "") -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def peak_mb(self) -> float:
+        """Peak resident memory of the process and its children, summed, MB."""
+        pids = [self.process.pid, *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())]
+        peaks = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+        return sum(int(line.split()[1]) for line in peaks) / 1000
+
+    def stop(self) -> None:
+        self.process.send_signal(2)
+        self.process.wait(60)
+
+
+def load(port: int, key: str, **options: Any) -> dict[str, Any]:
+    """Run the load generator in a process of its own."""
+    command = [sys.executable, "-m", "bench.load", "--url", f"http://127.0.0.1:{port}/api/v1/telemetry", "--key", key]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return answer
+
+
+def reads_under(target: Target, service_key: str, seconds: float) -> dict[str, list[float]]:
+    """Latencies in seconds of the reads of one device after another."""
+    rnd = random.Random(3)
+    paths: dict[str, Callable[[str], str]] = {
+        "series 24 h": lambda device: f"/api/v1/devices/{device}/series?type=temperature&points=300",
+        "insights 24 h": lambda device: f"/api/v1/devices/{device}/insights?hours=24",
+        "first page": lambda device: f"/api/v1/devices/{device}/telemetry",
+    }
+    taken: dict[str, list[float]] = {name: [] for name in paths}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        for name, path in paths.items():
+            began = time.perf_counter()
+            status, body = target.get(path(f"dev-{rnd.randrange(1000):04d}"), service_key)
+            if status != 200:
+                raise RuntimeError(f"{name}: {status} {body[:200]!r}")
+            taken[name].append(time.perf_counter() - began)
+    return {name: sorted(values) for name, values in taken.items()}
+
+
+def show(what: str, figure: str, against: str = "") -> None:
+    """One line."""
+    print(f"{what:<52}{figure:>16}   {against}", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000, help="readings stored before the writing is measured")
+    parser.add_argument("--read-rows", type=int, default=10_000_000, help="readings stored before the reading is measured")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--folder", type=Path, default=None, help="keep the data here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder and options.folder.parent) as scratch:
+        measure(options, Path(scratch))
+
+
+def measure(options: argparse.Namespace, scratch: Path) -> None:
+    """The whole run."""
+    seconds = options.seconds
+    data = options.folder or scratch / "data"
+    command = [sys.executable, "-m", "telemetry_slice", "up", "--data", str(data)]
+
+    def up() -> Target:
+        port = free_port()
+        return Target([*command, "--port", str(port)], port, "/health/ready")
+
+    show("fsync (4 KiB write + fdatasync)", f"{fsyncs_per_second(scratch):,.0f} /s")
+    bare = bare_inserts_per_second(scratch)
+    show("bare SQLite insert, one table, no ids", f"{bare:,.0f} rows/s")
+    port = free_port()
+    echo = Target([sys.executable, "-m", "bench.echo", str(port)], port, "/")
+    echo_single = load(port, "none", batch=1, requests=int(20_000 * seconds), connections=64, seconds=seconds)
+    echo_batch = load(port, "none", batch=100, requests=int(1_500 * seconds), connections=32, seconds=seconds)
+    echo.stop()
+    show("bare ASGI echo, single events", f"{echo_single['requests_per_s']:,.0f} req/s")
+    show("bare ASGI echo, bodies of 100 events", f"{echo_batch['requests_per_s']:,.0f} req/s")
+
+    target = up()
+    demo = json.loads((data / "demo.json").read_text())["tenants"][TENANT]
+    key, service = demo["gatewayKey"], demo["serviceKey"]
+    target.stop()
+    took = run_fill(data, TENANT, options.rows)
+    show(f"bulk store of {options.rows:,} readings", f"{options.rows / took:,.0f} rows/s", "straight through the store")
+    target = up()
+    show("warm start to ready", f"{target.start_s:.2f} s", "≤ 5 s")
+    load(target.port, key, batch=100, requests=100, connections=8, seconds=5, seed=99)
+
+    single = load(target.port, key, batch=1, requests=int(9_000 * seconds), connections=64, seconds=seconds, seed=1)
+    batch = load(target.port, key, batch=100, requests=int(900 * seconds), connections=64, seconds=seconds, seed=2)
+    random_ids = load(
+        target.port, key, batch=100, requests=int(900 * seconds), connections=64, seconds=seconds, seed=3, random_ids=True
+    )
+    show("durable single events", f"{single['requests_per_s']:,.0f} /s", f"≥ 5,000; {single['requests_per_s'] / echo_single['requests_per_s']:.2f} of the echo")
+    show("durable and stored, batches of 100, UUIDv7 ids", f"{batch['events_per_s']:,.0f} events/s", f"≥ 45,000; {batch['events_per_s'] / bare:.2f} of the bare insert")
+    show("the same with random ids", f"{random_ids['events_per_s']:,.0f} events/s", "no floor")
+    half = batch["requests_per_s"] / 2
+    paced = load(target.port, key, batch=100, requests=int(half * seconds) + 1, connections=256, seconds=seconds, rate=half, seed=4)
+    show("ack at half load, batches, open loop: p50", f"{paced['p50_ms']:.1f} ms")
+    show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
+    half_single = single["requests_per_s"] / 2
+    paced = load(target.port, key, batch=1, requests=int(half_single * seconds) + 1, connections=256, seconds=seconds, rate=half_single, seed=5)
+    show("ack at half load, singles, open loop: p50", f"{paced['p50_ms']:.1f} ms")
+    show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
+    peak = target.peak_mb()
+    target.stop()
+
+    more = options.read_rows - options.rows
+    if more > 0:
+        run_fill(data, TENANT, more)
+    target = up()
+    load(target.port, key, batch=100, requests=100, connections=8, seconds=5, seed=98)
+    background = threading.Thread(
+        target=load, args=(target.port, key),
+        kwargs={"batch": 100, "requests": int(half * (seconds + 4)), "connections": 64, "seconds": seconds + 4, "rate": half, "seed": 6},
+    )  # fmt: skip
+    background.start()
+    threading.Event().wait(3)
+    for name, values in reads_under(target, service, seconds).items():
+        bound = "≤ 50 ms" if name == "first page" else "≤ 100 ms"
+        show(f"{name}, {options.read_rows:,} readings, half load: p95", f"{quantile(values, 0.95) * 1e3:.1f} ms", bound)
+    background.join()
+    books = json.loads(target.get("/api/v1/books", service)[1])
+    show("peak memory, all processes", f"{max(peak, target.peak_mb()):.0f} MB", "≤ 300 MB")
+    show("books", "balanced" if books["balanced"] else "NOT BALANCED", f"{books['stored']:,} stored, {books['duplicate']:,} duplicate")
+    target.stop()
+
+
+if __name__ == "__main__":
+    main()

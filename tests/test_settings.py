@@ -1,0 +1,56 @@
+"""Settings are refused by name when they make no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from telemetry_slice.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    """A folder without tslice.toml."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("TSLICE_RETENTION_DASY", "90", "TSLICE_RETENTION_DASY"),
+        ("TSLICE_LIMIT_KEY_PER_SECOND", "-1", "limit_key_per_second"),
+        ("TSLICE_PORT", "70000", "port"),
+        ("TSLICE_TLS_CERT", "cert.pem", "TSLICE_TLS_KEY"),
+        ("TSLICE_DATABASE_URL", "postgresql://db/tslice", "TSLICE_DATABASE_URL"),
+        ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "queue_url"),
+        ("TSLICE_V1_SUNSET", "2027-01-01T00:00:00Z", "TSLICE_V1_DEPRECATION"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(monkeypatch, name, value, complaint):
+    """Unknown, out of range, contradictory, or an engine that is not built in: never silently ignored."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=complaint):
+        Settings()
+
+
+def test_a_sunset_comes_half_a_year_after_the_deprecation(monkeypatch):
+    """Users have time to move."""
+    monkeypatch.setenv("TSLICE_V1_DEPRECATION", "2027-01-01T00:00:00Z")
+    monkeypatch.setenv("TSLICE_V1_SUNSET", "2027-06-30T00:00:00Z")
+    with pytest.raises(ValidationError, match="6 months"):
+        Settings()
+    monkeypatch.setenv("TSLICE_V1_SUNSET", "2027-07-01T00:00:00Z")
+    assert Settings().v1_sunset is not None
+
+
+def test_arguments_come_before_environment_before_file(monkeypatch, tmp_path):
+    """One order of precedence; the database's address is another way to name the folder."""
+    (tmp_path / "tslice.toml").write_text("port = 1\nhost = '::1'\nbatch_events = 7\n")
+    monkeypatch.setenv("TSLICE_PORT", "2")
+    monkeypatch.setenv("TSLICE_HOST", "127.0.0.2")
+    monkeypatch.setenv("TSLICE_DATABASE_URL", "sqlite:////srv/tslice/telemetry.db")
+    settings = Settings(port=3)
+    assert (settings.port, settings.host, settings.batch_events) == (3, "127.0.0.2", 7)
+    assert settings.data == Path("/srv/tslice")
