@@ -2,9 +2,10 @@
 
 import apsw
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from telemetry_slice.engines.sql.migrate import NewerSchemaError, current, head, upgrade
+from telemetry_slice.engines.sql.migrate import MIGRATIONS, NewerSchemaError, current, head, revisions, upgrade
 from telemetry_slice.engines.sql.registry_tables import registry_metadata
 from telemetry_slice.engines.sqlite.dbapi import DRIVER
 from telemetry_slice.engines.sqlite.registry import open_registry
@@ -46,3 +47,12 @@ def test_a_newer_file_is_refused(tmp_path, clock):
     registry.close()
     with pytest.raises(NewerSchemaError, match="9999"):
         open_registry(path, clock)
+
+
+@pytest.mark.parametrize("history", ["registry", "telemetry"])
+def test_the_names_of_the_files_are_the_line_of_revisions(history):
+    """What `revisions` reads from names is what Alembic reads from the scripts."""
+    scripts = ScriptDirectory(str(MIGRATIONS / history))
+    walked = [script.revision for script in scripts.walk_revisions()]
+    assert revisions(history) == walked[::-1]
+    assert len(scripts.get_heads()) == 1

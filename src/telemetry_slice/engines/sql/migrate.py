@@ -1,14 +1,14 @@
-"""Bringing a schema up to date with Alembic, from within the program: no ini file, no env.py."""
+"""Bringing a schema up to date with Alembic, from within the program: no ini file, no env.py.
+
+Revisions are named by their files, `0001_….py`, in one line without branches. Whether anything is missing is told by
+the names alone: Alembic itself, slow to import, is only loaded when there is something to do.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, text
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -17,25 +17,26 @@ class NewerSchemaError(Exception):
     """The database was written by a newer release than this one."""
 
 
-def _scripts(history: str) -> tuple[Config, ScriptDirectory]:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS / history).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config, ScriptDirectory.from_config(config)
+def revisions(history: str) -> list[str]:
+    """The revisions of a history (a folder of `migrations/`), oldest first."""
+    found = sorted(path.name.split("_", 1)[0] for path in (MIGRATIONS / history / "versions").glob("[0-9]*_*.py"))
+    if not found:
+        raise ValueError(f"history {history} has no revision")
+    return found
 
 
 def head(history: str) -> str:
-    """The newest revision of a history (a folder of `migrations/`)."""
-    revision = _scripts(history)[1].get_current_head()
-    if revision is None:
-        raise ValueError(f"history {history} has no revision")
-    return revision
+    """The newest revision of a history."""
+    return revisions(history)[-1]
 
 
 def current(engine: Engine) -> str | None:
     """The revision of a database, None for an empty one."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return found
 
 
 def upgrade(engine: Engine, history: str, target: str = "head") -> None:
@@ -43,14 +44,24 @@ def upgrade(engine: Engine, history: str, target: str = "head") -> None:
 
     Raises NewerSchemaError if the database has a revision that this release does not know.
     """
-    config, scripts = _scripts(history)
     present = current(engine)
-    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
+    if present is not None and present not in revisions(history):
         raise NewerSchemaError(
             f"{history}: revision {present} is newer than this release (which knows {head(history)})"
         )
-    if target == "head" and present == scripts.get_current_head():
-        return
+    if target != "head" or present != head(history):
+        _run(engine, history, target)
+
+
+def _run(engine: Engine, history: str, target: str) -> None:
+    from alembic.config import Config  # noqa: PLC0415 - slow, and rarely needed
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS / history).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
     with (
         EnvironmentContext(
             config,
