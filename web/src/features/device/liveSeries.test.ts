@@ -24,8 +24,14 @@ function event(eventId: string, seconds: number, value: LiveEvent["value"], more
   };
 }
 
+/** Arrivals `after` milliseconds after a question. */
+function arrivedLater(after: number, askedAt: number, ...events: LiveEvent[]): Arrival[] {
+  return events.map((each) => ({ arrivedAt: askedAt + after, event: each }));
+}
+
+/** Arrivals long enough after a question to be surely not in its answer. */
 function arrivals(askedAt: number, ...events: LiveEvent[]): Arrival[] {
-  return events.map((each) => ({ arrivedAt: askedAt + 10, event: each }));
+  return arrivedLater(500, askedAt, ...events);
 }
 
 const series: Asked<Series> = {
@@ -64,6 +70,19 @@ describe("merging arrivals into a series", () => {
     expect(mergeSeries(series, [old, ...others])).toEqual(series.answer.buckets);
   });
 
+  it.each([-900, 0, 100])(
+    "does not count twice what may be in the answer already, %i ms after the question",
+    (after) => {
+      const [bucket] = mergeSeries(series, arrivedLater(after, series.askedAt, event("a", 15, 8)));
+      expect(bucket).toMatchObject({ count: 2, min: 1, avg: 2, max: 8, last: 8 });
+    },
+  );
+
+  it("counts what cannot be in the answer, however soon it arrived", () => {
+    const soon = arrivedLater(10, series.askedAt, event("a", 95, 7), event("b", 96, 9));
+    expect(mergeSeries(series, soon)[1]).toMatchObject({ count: 2, min: 7, avg: 8, max: 9, last: 9 });
+  });
+
   it("counts words without inventing figures", () => {
     const words = { ...series, answer: { ...series.answer, buckets: [] } };
     expect(mergeSeries(words, arrivals(series.askedAt, event("a", 15, "idle")))[0]).toMatchObject({
@@ -77,14 +96,15 @@ describe("merging arrivals into a series", () => {
 
 describe("remembering arrivals", () => {
   it("keeps each reading once, per type", () => {
-    const first = addArrivals([], [event("a", 1, 1), event("a", 1, 1), event("a", 1, 2, { type: "pressure" })], 0);
+    const other = event("a", 1, 2, { type: "pressure" });
+    const first = addArrivals([], arrivals(0, event("a", 1, 1), event("a", 1, 1), other));
     expect(first).toHaveLength(2);
-    expect(addArrivals(first, [event("a", 1, 1)], 5)).toBe(first);
+    expect(addArrivals(first, arrivals(5, event("a", 1, 1)))).toBe(first);
   });
 
   it("forgets the oldest beyond the limit", () => {
     const many = Array.from({ length: OVERLAY_LIMIT + 5 }, (_, i) => event(`e${i}`, i, i));
-    const kept = addArrivals([], many, 0);
+    const kept = addArrivals([], arrivals(0, ...many));
     expect(kept).toHaveLength(OVERLAY_LIMIT);
     expect(kept[0]?.event.eventId).toBe("e5");
   });
@@ -116,6 +136,12 @@ describe("merging arrivals into insights", () => {
       count: 4,
       lastRecordedAt: at(50),
     });
+  });
+
+  it("counts a reading that arrives with the answer when it is newer than the answer", () => {
+    expect(mergeInsights(asked, arrivedLater(0, T0, event("a", 60, 9)))[0]).toMatchObject({ latest: 9, count: 4 });
+    expect(mergeInsights(asked, arrivedLater(0, T0, event("a", 50, 5)))[0]).toMatchObject({ avg: 5, count: 3 });
+    expect(mergeInsights(asked, arrivedLater(0, T0, event("a", 40, 1)))[0]).toMatchObject({ min: 1, count: 3 });
   });
 
   it("adds a card for a type that was not there", () => {

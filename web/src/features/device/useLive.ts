@@ -2,7 +2,6 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type LiveState, LiveStream, liveUrl } from "../../api/live";
 import { meKey } from "../../api/session";
-import type { LiveEvent } from "../../api/types";
 import { type Arrival, addArrivals } from "./liveSeries";
 
 /** Milliseconds over which arrivals are gathered before the page is drawn again. */
@@ -17,19 +16,20 @@ export function useLive(deviceId: string) {
 
   useEffect(() => {
     setArrivals([]);
-    let gathered: LiveEvent[] = [];
+    let gathered: Arrival[] = [];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const flush = () => {
       timer = undefined;
-      const events = gathered;
+      const more = gathered;
       gathered = [];
-      setArrivals((known) => addArrivals(known, events, Date.now()));
+      setArrivals((known) => addArrivals(known, more));
     };
     const live = new LiveStream({
       url: liveUrl({ device: deviceId }),
       onState: setState,
       onEvents: (events) => {
-        gathered.push(...events);
+        const arrivedAt = Date.now();
+        gathered.push(...events.map((event) => ({ arrivedAt, event })));
         timer ??= setTimeout(flush, GATHER_MS);
       },
       onResync: () => {
