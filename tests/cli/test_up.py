@@ -144,6 +144,15 @@ def test_a_wrong_setting_is_named(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def test_the_settings_name_the_folder_for_every_verb(tmp_path):
+    (tmp_path / "tslice.toml").write_text('data = "kept"\n')
+    assert tslice("migrate", folder=tmp_path).stdout == "kept is up to date\n"
+    url = f"sqlite:///{tmp_path}/other/telemetry.db"
+    moved = tslice("migrate", folder=tmp_path, TSLICE_DATABASE_URL=url)
+    assert moved.returncode == 0, moved.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def certificate(folder):
     """A self-signed certificate for a name that is not this machine's."""
     from datetime import UTC, datetime, timedelta

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .failure import CliError
-from .options import DATA, AsJson, Data, Key, TenantId, Url
+from .options import AsJson, Data, Key, TenantId, Url
 
 tenants = typer.Typer(help="Tenants of the installation.", no_args_is_help=True)
 devices = typer.Typer(help="Devices of a tenant.", no_args_is_help=True)
@@ -83,7 +83,7 @@ def issued(answer: Json, as_json: bool) -> None:
 
 # ------------------------------------------------------------------------------------------------------------- tenants
 @tenants.command("list")
-def list_tenants(*, url: Url = None, key: Key = None, data: Data = DATA, as_json: AsJson = False) -> None:
+def list_tenants(*, url: Url = None, key: Key = None, data: Data, as_json: AsJson = False) -> None:
     """List the tenants."""
     answer = ask(url, key, data, None, lambda api: api.call("GET", "/api/v1/tenants"), in_tenant=False)
     show(answer["tenants"], TENANT_COLUMNS, as_json, "no tenants")
@@ -97,7 +97,7 @@ def create_tenant(
     auto_register: Annotated[bool, typer.Option(help="Gateway keys may create devices by sending for them.")] = True,
     url: Url = None,
     key: Key = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Create a tenant."""
@@ -118,7 +118,7 @@ def change_tenant(
     tenant_events_per_second: Annotated[int | None, typer.Option(help="Events a second in all; 0 = none.")] = None,
     url: Url = None,
     key: Key = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Change a tenant's name or quotas; what is not given stays."""
@@ -163,7 +163,7 @@ def list_devices(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """List the devices with their last values."""
@@ -182,7 +182,7 @@ def create_device(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Create a device."""
@@ -200,7 +200,7 @@ def change_device(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Change label, location or tags; what is not given stays."""
@@ -217,7 +217,7 @@ def delete_device(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """Delete a device; its keys end, its history stays."""
     ask(url, key, data, tenant, lambda api: api.call("DELETE", f"/api/v1/devices/{quoted(device)}"))
@@ -243,7 +243,7 @@ def list_keys(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """List the gateway and service keys, or those of a device."""
@@ -264,7 +264,7 @@ def issue_key(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Issue a key for a device, a gateway or a service."""
@@ -285,7 +285,7 @@ def rotate_key(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Issue a key in place of an old one, which ends after the overlap."""
@@ -301,7 +301,7 @@ def revoke_key(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """End a key now."""
     ask(url, key, data, tenant, lambda api: api.call("DELETE", f"{keys_path(device)}/{quoted(key_id)}"))
@@ -311,7 +311,7 @@ def revoke_key(
 # --------------------------------------------------------------------------------------------------------------- users
 @users.command("list")
 def list_users(
-    *, url: Url = None, key: Key = None, tenant: TenantId = None, data: Data = DATA, as_json: AsJson = False
+    *, url: Url = None, key: Key = None, tenant: TenantId = None, data: Data, as_json: AsJson = False
 ) -> None:
     """List the users of the tenant."""
     answer = ask(url, key, data, tenant, lambda api: api.call("GET", "/api/v1/users"))
@@ -331,7 +331,7 @@ def create_user(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Add a user to the tenant."""
@@ -362,7 +362,7 @@ def set_role(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Change what a user may do."""
@@ -381,7 +381,7 @@ def remove_user(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """End a user's membership in the tenant."""
 

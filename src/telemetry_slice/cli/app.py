@@ -12,7 +12,7 @@ import typer
 
 from . import administration
 from .failure import CliError
-from .options import DATA, AsJson, Data, Key, TenantId, Url
+from .options import AsJson, Data, Key, TenantId, Url
 
 app = typer.Typer(
     name="tslice",
@@ -34,7 +34,7 @@ app.add_typer(dead_letters, name="dead-letters")
 @app.command()
 def up(
     *,
-    data: Data = DATA,
+    data: Data,
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="On an empty folder: a set-up link, no demo.")] = False,
@@ -57,7 +57,7 @@ def up(
 
 
 @app.command()
-def migrate(*, data: Data = DATA) -> None:
+def migrate(*, data: Data) -> None:
     """Bring the schemas of a data folder up to date; `up` does the same when it starts."""
     from ..engines.sql.migrate import NewerSchemaError
     from ..engines.sqlite.folder import FolderBusyError
@@ -72,7 +72,7 @@ def migrate(*, data: Data = DATA) -> None:
 
 
 @app.command()
-def doctor(*, url: Url = None, key: Key = None, data: Data = DATA, as_json: AsJson = False) -> None:
+def doctor(*, url: Url = None, key: Key = None, data: Data, as_json: AsJson = False) -> None:
     """Check settings, folder, databases, disk, clock and server, and say what to do."""
     from .doctor import run_doctor
 
@@ -96,7 +96,7 @@ def send(
     patience: Annotated[
         float | None, typer.Option(help="Give up after so many seconds without an answer; default: never.")
     ] = None,
-    data: Data = DATA,
+    data: Data,
     tenant: TenantId = None,
 ) -> None:
     """Replay a file of readings as events.
@@ -133,7 +133,7 @@ def agent(
     device: Annotated[str | None, typer.Option(help="Device id; default: this host's name.")] = None,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between readings.")] = 5.0,
     spool: Annotated[Path | None, typer.Option(help="Folder for events that wait for the network.")] = None,
-    data: Data = DATA,
+    data: Data,
     tenant: TenantId = None,
 ) -> None:
     """Send this host's own CPU, memory, disk, network, load and temperature readings until stopped."""
@@ -159,7 +159,7 @@ def tail(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Print events as they are stored, until stopped."""
@@ -183,7 +183,7 @@ def books(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Print what became of everything that arrived; fails if the books do not balance."""
@@ -202,7 +202,7 @@ def list_dead_letters(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """List accepted events that could not be stored."""
@@ -221,7 +221,7 @@ def replay_dead_letters(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """Try to store dead letters again, each exactly once; fails if one dies again."""
     from .books import replay_letters
@@ -238,7 +238,7 @@ def discard_dead_letters(
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """Close dead letters without storing them; they stay `dead` in the books."""
     from .books import discard_letters
@@ -251,7 +251,7 @@ def discard_dead_letters(
 def backup(
     target: Annotated[Path, typer.Argument(help="Folder to make, or a file ending in .tar, .tar.gz or .tgz.")],
     *,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """Copy the data folder, also while the server runs, and verify the copy. It holds secrets."""
     from .backup import back_up, summary
@@ -264,7 +264,7 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Argument(help="What `tslice backup` made.")],
     *,
-    data: Data = DATA,
+    data: Data,
 ) -> None:
     """Put a backup into an empty data folder, verified."""
     from .backup import restore as put_back
