@@ -158,7 +158,7 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_order_and_duplication_gives_what_the_dictionary_gives(store_harness: Any, steps: list[Any]) -> None:
-    """Batches, duplicates within and across them, redeliveries and crashes: the store equals the model, and the books."""
+    """Batches, duplicates in and across them, redeliveries, crashes: the store equals the model, the books too."""
     tenant, other = store_harness.new_tenant(), store_harness.new_tenant()
     gate, models = Gate(), {tenant: Model(), other: Model()}
     messages: list[Message] = []
