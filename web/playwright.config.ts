@@ -5,8 +5,13 @@ import { defineConfig } from "@playwright/test";
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export default defineConfig({
-  testDir: "e2e",
   testMatch: "*.spec.ts",
+  projects: [
+    // The page against recorded answers: any answer at any moment.
+    { name: "recorded", testDir: "e2e" },
+    // The page against a running server; tests/system/test_page.py starts one and says where it is.
+    { name: "real", testDir: "e2e-real" },
+  ],
   workers: 1,
   reporter: "list",
   // The accessibility checks read every element of every page: minutes on a busy machine.

@@ -1,5 +1,5 @@
-import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
+import { inspect, watch } from "./inspect";
 import { RecordedServer, reading } from "./recorded";
 
 let server: RecordedServer;
@@ -10,14 +10,7 @@ test.beforeEach(async ({ page }) => {
   server = new RecordedServer();
   origin = await server.start();
   complaints = [];
-  await page.exposeFunction("complain", (text: string) => complaints.push(text));
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (violation) => {
-      const complain = (window as unknown as { complain(text: string): void }).complain;
-      complain(`${violation.violatedDirective}: ${violation.blockedURI} ${violation.sample}`);
-    });
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  await watch(page, (text) => complaints.push(text));
 });
 
 test.afterEach(async () => {
@@ -30,15 +23,6 @@ async function signIn(page: Page, path = "/") {
   await page.getByLabel("Email").fill("ada@example.com");
   await page.getByLabel("Password", { exact: true }).fill("correct horse");
   await page.getByRole("button", { name: "Sign in" }).click();
-}
-
-/** Serious and critical findings of axe, and content wider than the window. */
-async function inspect(page: Page) {
-  const result = await new AxeBuilder({ page }).analyze();
-  const grave = result.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual([]);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
 }
 
 const places: { name: string; path: string; ready: (page: Page) => Promise<void> }[] = [

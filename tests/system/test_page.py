@@ -1,0 +1,68 @@
+"""The page as a person meets it: the real server with its demo, a real browser; the steps are in web/e2e-real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .processes import Server
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+RUNNER = WEB / "node_modules" / "@playwright" / "test" / "cli.js"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+RUN_S = 240
+SEARCHED = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+"""Where programs are looked for: the environment's own first, like the Makefile, which puts a Node there if need be."""
+
+
+def program(*names: str) -> str:
+    """Path of the first of these programs that is here."""
+    found = next(filter(None, (shutil.which(name, path=SEARCHED) for name in names)), None)
+    if found is None:
+        pytest.fail(f"none of {', '.join(names)} is here: `make test` installs what the tests need")
+    return found
+
+
+@pytest.fixture
+def built():
+    """The page, the browser and the test runner are there; otherwise it is said what to do."""
+    if not (WEB / "dist" / "index.html").is_file():
+        pytest.fail("the page is not built, web/dist is missing: run `make web`")
+    if not RUNNER.is_file():
+        pytest.fail("the page's libraries are not installed, web/node_modules is missing: run `make setup`")
+
+
+@pytest.fixture
+def server(built, tmp_path):
+    started = Server(tmp_path)
+    started.start()
+    yield started
+    assert started.stop() == 0, started.log.read_text()
+
+
+@pytest.mark.timeout(RUN_S + 120)
+def test_a_person_signs_in_sees_a_live_reading_and_the_duplicate_counted(server, tmp_path):
+    tenant = server.demo["tenants"]["acme-123"]
+    environment = os.environ | {
+        "PATH": SEARCHED,
+        "CHROMIUM": program(*BROWSERS),
+        "PAGE_URL": f"http://127.0.0.1:{server.port}",
+        "PAGE_EMAIL": tenant["user"]["email"],
+        "PAGE_PASSWORD": tenant["user"]["password"],
+        "PAGE_GATEWAY_KEY": tenant["gatewayKey"],
+    }
+    done = subprocess.run(
+        [program("node"), RUNNER, "test", "--project=real", "--output", tmp_path / "browser"],
+        cwd=WEB,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=RUN_S,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
