@@ -259,14 +259,14 @@ def _blame(message: str, members: Any) -> tuple[str, str]:
     located = _AT.match(message)
     detail, path = (located["what"], located["path"]) if located else (message, "$")
     pointer = "".join(f"/{name or position}" for name, position in _STEP.findall(path))
-    missing = re.search(r"missing required field `(\w+)`", detail)
-    if missing:
-        return f"{pointer}/{missing[1]}", f"{missing[1]} is missing"
     measurements = members.get("measurements") if isinstance(members, dict) else None
     if "/..." in pointer and isinstance(measurements, dict):
         culprit = next((name for name, value in measurements.items() if not _is_measurement(value)), None)
         if culprit is not None:
             pointer = pointer.replace("/...", pointer_to(culprit), 1)
+    missing = re.search(r"missing required field `(\w+)`", detail)
+    if missing:
+        return f"{pointer}/{missing[1]}", f"{missing[1]} is missing"
     name = pointer.strip("/").replace("/", ".")
     return pointer, f"{name}: {detail}" if name else detail
 

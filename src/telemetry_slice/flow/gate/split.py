@@ -128,7 +128,7 @@ def _parts(body: bytes) -> Iterator[tuple[str | None, bytes]]:
             part = body[start : token.start()]
             if part.strip(_WHITE) and (key is not None or not in_object):
                 yield key, part
-            elif mark == b"," or any_before or part.strip(_WHITE):
+            elif mark == b"," or any_before or key is not None or part.strip(_WHITE):
                 raise malformed("a name or a value is missing")
             key, start, any_before = None, token.end(), True
             if mark != b",":
