@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-deps --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
-WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen \) -prune -o -type f ! -name "*.test.ts*" -print)
+WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.ts*" -print)
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel clean
