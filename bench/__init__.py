@@ -1,1 +1,1 @@
-"""Measuring: load, limits of the machine beside it, and the figures side by side. `make bench` runs `python -m bench`."""
+"""Measuring: load, limits of the machine beside it, and the figures side by side. `make bench` runs it."""

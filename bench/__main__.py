@@ -1,4 +1,4 @@
-"""One run: the limits of this machine, and beside them what the platform does. `make bench`, or `python -m bench --help`."""
+"""One run: the limits of this machine, and beside them what the platform does. See `python -m bench --help`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Target:
     def __init__(self, command: list[str], port: int, ready_path: str) -> None:
         self.port = port
         began = time.perf_counter()
-        self.process = subprocess.Popen(command, env=os.environ | RAISED, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, env=os.environ | RAISED, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         while not self._ready(ready_path):
             if self.process.poll() is not None or time.perf_counter() - began > 120:
                 raise RuntimeError(f"{command} did not start")
@@ -64,8 +66,16 @@ class Target:
 
     def peak_mb(self) -> float:
         """Peak resident memory of the process and its children, summed, MB."""
-        pids = [self.process.pid, *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())]
-        peaks = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+        pids = [
+            self.process.pid,
+            *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()),
+        ]
+        peaks = [
+            line
+            for pid in pids
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        ]
         return sum(int(line.split()[1]) for line in peaks) / 1000
 
     def stop(self) -> None:
@@ -111,7 +121,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5_000_000, help="readings stored before the writing is measured")
-    parser.add_argument("--read-rows", type=int, default=10_000_000, help="readings stored before the reading is measured")
+    parser.add_argument(
+        "--read-rows", type=int, default=10_000_000, help="readings stored before the reading is measured"
+    )
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--folder", type=Path, default=None, help="keep the data here")
     options = parser.parse_args()
@@ -153,17 +165,50 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     single = load(target.port, key, batch=1, requests=int(9_000 * seconds), connections=64, seconds=seconds, seed=1)
     batch = load(target.port, key, batch=100, requests=int(900 * seconds), connections=64, seconds=seconds, seed=2)
     random_ids = load(
-        target.port, key, batch=100, requests=int(900 * seconds), connections=64, seconds=seconds, seed=3, random_ids=True
+        target.port,
+        key,
+        batch=100,
+        requests=int(900 * seconds),
+        connections=64,
+        seconds=seconds,
+        seed=3,
+        random_ids=True,
     )
-    show("durable single events", f"{single['requests_per_s']:,.0f} /s", f"≥ 5,000; {single['requests_per_s'] / echo_single['requests_per_s']:.2f} of the echo")
-    show("durable and stored, batches of 100, UUIDv7 ids", f"{batch['events_per_s']:,.0f} events/s", f"≥ 45,000; {batch['events_per_s'] / bare:.2f} of the bare insert")
+    show(
+        "durable single events",
+        f"{single['requests_per_s']:,.0f} /s",
+        f"≥ 5,000; {single['requests_per_s'] / echo_single['requests_per_s']:.2f} of the echo",
+    )
+    show(
+        "durable and stored, batches of 100, UUIDv7 ids",
+        f"{batch['events_per_s']:,.0f} events/s",
+        f"≥ 45,000; {batch['events_per_s'] / bare:.2f} of the bare insert",
+    )
     show("the same with random ids", f"{random_ids['events_per_s']:,.0f} events/s", "no floor")
     half = batch["requests_per_s"] / 2
-    paced = load(target.port, key, batch=100, requests=int(half * seconds) + 1, connections=256, seconds=seconds, rate=half, seed=4)
+    paced = load(
+        target.port,
+        key,
+        batch=100,
+        requests=int(half * seconds) + 1,
+        connections=256,
+        seconds=seconds,
+        rate=half,
+        seed=4,
+    )
     show("ack at half load, batches, open loop: p50", f"{paced['p50_ms']:.1f} ms")
     show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
     half_single = single["requests_per_s"] / 2
-    paced = load(target.port, key, batch=1, requests=int(half_single * seconds) + 1, connections=256, seconds=seconds, rate=half_single, seed=5)
+    paced = load(
+        target.port,
+        key,
+        batch=1,
+        requests=int(half_single * seconds) + 1,
+        connections=256,
+        seconds=seconds,
+        rate=half_single,
+        seed=5,
+    )
     show("ack at half load, singles, open loop: p50", f"{paced['p50_ms']:.1f} ms")
     show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
     peak = target.peak_mb()
@@ -174,10 +219,9 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
         run_fill(data, TENANT, more)
     target = up()
     load(target.port, key, batch=100, requests=100, connections=8, seconds=5, seed=98)
-    background = threading.Thread(
-        target=load, args=(target.port, key),
-        kwargs={"batch": 100, "requests": int(half * (seconds + 4)), "connections": 64, "seconds": seconds + 4, "rate": half, "seed": 6},
-    )  # fmt: skip
+    lasting = seconds + 4
+    shape = {"batch": 100, "requests": int(half * lasting), "connections": 64, "seconds": lasting, "rate": half}
+    background = threading.Thread(target=load, args=(target.port, key), kwargs={**shape, "seed": 6})
     background.start()
     threading.Event().wait(3)
     for name, values in reads_under(target, service, seconds).items():
@@ -186,7 +230,11 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     background.join()
     books = json.loads(target.get("/api/v1/books", service)[1])
     show("peak memory, all processes", f"{max(peak, target.peak_mb()):.0f} MB", "≤ 300 MB")
-    show("books", "balanced" if books["balanced"] else "NOT BALANCED", f"{books['stored']:,} stored, {books['duplicate']:,} duplicate")
+    show(
+        "books",
+        "balanced" if books["balanced"] else "NOT BALANCED",
+        f"{books['stored']:,} stored, {books['duplicate']:,} duplicate",
+    )
     target.stop()
 
 

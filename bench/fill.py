@@ -63,7 +63,9 @@ async def _append(store: SqliteStore, tenant: TenantNo, numbers: dict[str, int],
         for name, number in numbers.items():
             value = 20 + rnd.random() * 10
             measurements = (("temperature", "C", int(Kind.NUMBER), value),)
-            batch.keys.append(struct.pack(">Q", recorded_us // 1000 << 16 | 0x7000 | rnd.getrandbits(12)) + rnd.randbytes(8))
+            batch.keys.append(
+                struct.pack(">Q", recorded_us // 1000 << 16 | 0x7000 | rnd.getrandbits(12)) + rnd.randbytes(8)
+            )
             batch.texts.append(None)
             batch.devices.append(number)
             batch.device_ids.append(name)

@@ -38,7 +38,17 @@ def bare_inserts_per_second(folder: Path, rows: int = 300_000, batch: int = 5_00
     connection.execute("CREATE TABLE t (tenant, series, recorded, key BLOB, received, stored, number REAL, text, id)")
     rnd = random.Random(1)
     made = [
-        (1, position % 1000, position, struct.pack(">Q", position) + rnd.randbytes(8), position, position, 20.5, None, None)
+        (
+            1,
+            position % 1000,
+            position,
+            struct.pack(">Q", position) + rnd.randbytes(8),
+            position,
+            position,
+            20.5,
+            None,
+            None,
+        )
         for position in range(rows)
     ]
     began = time.perf_counter()

@@ -61,7 +61,9 @@ def quantile(values: list[float], q: float) -> float:
     return values[min(len(values) - 1, int(len(values) * q))] if values else float("nan")
 
 
-async def closed_loop(connections: list[Connection], payloads: list[bytes], seconds: float) -> tuple[Counter[int], list[float], float]:
+async def closed_loop(
+    connections: list[Connection], payloads: list[bytes], seconds: float
+) -> tuple[Counter[int], list[float], float]:
     """As fast as answers come. The statuses, latencies in seconds, and the time it took."""
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
@@ -124,7 +126,8 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
     del made
     loop = asyncio.get_running_loop()
     connections = [
-        (await loop.create_connection(Connection, address.hostname, address.port))[1] for _ in range(options.connections)
+        (await loop.create_connection(Connection, address.hostname, address.port))[1]
+        for _ in range(options.connections)
     ]
     before = resource.getrusage(resource.RUSAGE_SELF)
     if options.rate:

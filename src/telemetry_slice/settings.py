@@ -17,9 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-CLIENT_SETTINGS = frozenset(
-    f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE", "STATE", "NEW_PASSWORD", "SKIP_WEB")
-)
+CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE", "STATE", "NEW_PASSWORD", "SKIP_WEB"))
 """Read by the verbs that speak to a server or build it, not by the server."""
 
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -35,9 +33,12 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("./data"), description="Data folder.")
     database_url: str | None = Field(
-        None, description="sqlite:///DIR/telemetry.db, another way to name the data folder; no other engine is built in."
+        None,
+        description="sqlite:///DIR/telemetry.db, another way to name the data folder; no other engine is built in.",
     )
-    queue_url: str = Field("inprocess:", pattern="^inprocess:$", description="The queue: inprocess: is the one built in.")
+    queue_url: str = Field(
+        "inprocess:", pattern="^inprocess:$", description="The queue: inprocess: is the one built in."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     tls_cert: Path | None = Field(

@@ -32,7 +32,9 @@ def wait_until(done: Any, what: str, seconds: float = START_S) -> None:
 class Server:
     """`tslice up` over one folder, started and killed any number of times, always on the same port."""
 
-    def __init__(self, folder: Path, *, program: tuple[str, ...] = ("-m", "telemetry_slice"), **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *, program: tuple[str, ...] = ("-m", "telemetry_slice"), **environment: str
+    ) -> None:
         self.folder = folder
         self.program = program
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
@@ -46,7 +48,16 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.program, "up", "--data", str(self.folder / "data"), "--port", str(self.port), *arguments],
+                [
+                    sys.executable,
+                    *self.program,
+                    "up",
+                    "--data",
+                    str(self.folder / "data"),
+                    "--port",
+                    str(self.port),
+                    *arguments,
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,

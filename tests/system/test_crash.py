@@ -39,7 +39,8 @@ async def post(port: int, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(
-            b"POST /api/v1/telemetry HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"POST /api/v1/telemetry HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            b"Content-Type: application/json\r\n"
             + f"Authorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
@@ -191,7 +192,10 @@ def check(server: Server, kills: int, seed: int) -> None:
     print(f"seed {seed}, {kills} kills")
     ledger, books, key = run_crashes(server, kills, seed)
     stored, dead = stored_ids(server, key), dead_ids(server, key)
-    print(f"{ledger.acks} acknowledgements, {len(stored)} stored, {len(dead)} dead, answers {dict(ledger.statuses)}, {books}")
+    print(
+        f"{ledger.acks} acknowledgements, {len(stored)} stored, {len(dead)} dead,",
+        f"answers {dict(ledger.statuses)}, {books}",
+    )
     assert set(stored.values()) <= {1}, "an event is stored twice"
     missing = ledger.acknowledged - stored.keys() - dead.keys()
     assert not missing, f"{len(missing)} acknowledged events are lost"
@@ -211,7 +215,11 @@ def test_killed_at_random_moments_nothing_acknowledged_is_lost(tmp_path: Path) -
     """Fifty kills of the server with its child, or of the child alone, under load."""
     server = Server(tmp_path)
     try:
-        check(server, kills=int(os.environ.get("CRASH_KILLS", "50")), seed=int(os.environ.get("CRASH_SEED", time.time_ns())))
+        check(
+            server,
+            kills=int(os.environ.get("CRASH_KILLS", "50")),
+            seed=int(os.environ.get("CRASH_SEED", time.time_ns())),
+        )
         assert server.stop() == 0
     finally:
         server.kill()
@@ -235,7 +243,7 @@ def test_a_server_that_acknowledges_before_it_commits_is_caught(tmp_path: Path) 
         server.start()
         assert server.stop() == 0
         server.program = (str(Path(__file__).with_name("acknowledges_too_early.py")),)
-        with pytest.raises(AssertionError, match="are lost|balanced"):
+        with pytest.raises(AssertionError, match=r"are lost|balanced"):
             for seed in range(5):
                 check(server, kills=2, seed=seed)
                 server.kill()

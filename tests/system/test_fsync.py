@@ -10,7 +10,6 @@ import time
 import uuid
 from pathlib import Path
 
-
 from .processes import Server, wait_until
 
 SINGLES = 25
@@ -46,7 +45,8 @@ def fsyncs_behind_singles(server: Server, trace: Path) -> int:
         tracer.send_signal(signal.SIGINT)
         tracer.communicate(timeout=20)
     wait_until(trace.exists, "trace")
-    moments = [float(found[1]) for found in re.finditer(r"^(?:\d+ +)?(\d+\.\d+) f(?:data)?sync\(", trace.read_text(), re.M)]
+    calls = re.finditer(r"^(?:\d+ +)?(\d+\.\d+) f(?:data)?sync\(", trace.read_text(), re.MULTILINE)
+    moments = [float(found[1]) for found in calls]
     return sum(any(began <= moment <= ended for moment in moments) for began, ended in spans)
 
 
@@ -66,5 +66,3 @@ def test_a_writer_that_does_not_wait_for_the_disk_is_caught(tmp_path: Path) -> N
         assert fsyncs_behind_singles(server, tmp_path / "trace") < SINGLES
     finally:
         server.kill()
-
-
