@@ -225,8 +225,12 @@ class Gate:
         if isinstance(principal, DeviceKey):
             sent = {event.device_id for event in decoded.events}
             numbers = dict.fromkeys(sent, FOREIGN)
-            known = await self._resolve(principal.tenant, {principal.device_id} & sent, now_us, register=False)
-            return numbers | {name: known[name] for name in known.keys() & sent if name == principal.device_id}
+            if principal.device_id in numbers:
+                known = await self._resolve(principal.tenant, {principal.device_id}, now_us, register=False)
+                numbers.pop(principal.device_id)
+                if principal.device_id in known:
+                    numbers[principal.device_id] = known[principal.device_id]
+            return numbers
         register = principal.tenant.auto_register and isinstance(principal, GatewayKey)
         wanted = {event.device_id for event in decoded.events}
         return await self._resolve(principal.tenant, wanted, now_us, register=register)
@@ -235,7 +239,8 @@ class Gate:
         known = self._known.get(tenant.no)
         if known is None or known.until_us < now_us:
             known = self._known[tenant.no] = _KnownDevices(now_us + DEVICES_KEPT_US)
-        missing = wanted - known.numbers.keys()
+        numbers = known.numbers
+        missing = [device_id for device_id in wanted if device_id not in numbers]
         if missing:
             asked = [device_id for device_id in missing if check_device_id(device_id) is None]
             found = await self._devices.resolve(tenant.no, asked)

@@ -21,6 +21,7 @@ class Capacity:
         self._max_bytes = max_bytes
         self._used = 0
         self._by_tenant: Counter[TenantNo] = Counter()
+        INFLIGHT_BYTES.set_function(lambda: self._used)
 
     def hold(self, tenant: TenantNo, size: int) -> Held:
         """Hold `size` bytes for `tenant` within a `with`. Raises SliceError CAPACITY when they are not to be had."""
@@ -33,7 +34,6 @@ class Capacity:
             raise SliceError(Code.CAPACITY, "too many requests are being worked on", retry_after_s=1)
         self._used += size
         self._by_tenant[tenant] += size
-        INFLIGHT_BYTES.set(self._used)
 
     def give_back(self, tenant: TenantNo, size: int) -> None:
         """What `take` took."""
@@ -41,7 +41,6 @@ class Capacity:
         self._by_tenant[tenant] -= size
         if not self._by_tenant[tenant]:
             del self._by_tenant[tenant]
-        INFLIGHT_BYTES.set(self._used)
 
 
 class Held:

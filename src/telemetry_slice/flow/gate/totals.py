@@ -8,6 +8,9 @@ from collections import Counter
 from ...model.events import EventBatch, Message, TenantNo
 from ...model.times import MINUTE_US
 
+MINUTES_KEPT = 60
+"""So far a clock may be set back without a gap in the books of a range."""
+
 
 class Totals:
     """Numbers messages without gaps and keeps what was accepted, per tenant, since this gate started."""
@@ -16,7 +19,7 @@ class Totals:
         self.incarnation = os.urandom(16)
         self._sequence = 0
         self._accepted: Counter[TenantNo] = Counter()
-        self._minute: dict[TenantNo, tuple[int, int]] = {}
+        self._minutes: dict[TenantNo, dict[int, int]] = {}
         self._rejected: Counter[tuple[TenantNo, int, str]] = Counter()
 
     def message(self, batch: EventBatch, *, wants_outcome: bool) -> Message:
@@ -34,12 +37,13 @@ class Totals:
     def _count(self, batch: EventBatch, events: int) -> None:
         minute = batch.received_us - batch.received_us % MINUTE_US
         self._accepted[batch.tenant] += events
-        known, count = self._minute.get(batch.tenant, (minute, 0))
-        # Times of receipt are drawn before the body is decoded, so that a minute may come back once it was left.
-        count = count + events if known == minute else events
-        self._minute[batch.tenant] = (minute, count)
+        minutes = self._minutes.setdefault(batch.tenant, {})
+        # Times of receipt are drawn before the body is decoded, so that a minute comes back once it was left.
+        minutes[minute] = minutes.get(minute, 0) + events
+        if len(minutes) > MINUTES_KEPT:
+            del minutes[min(minutes)]
         batch.total = self._accepted[batch.tenant]
-        batch.minute_total = count
+        batch.minute_total = minutes.get(minute, 0)
 
     def accepted(self, tenant: TenantNo) -> int:
         """Events accepted for a tenant since this gate started, those in the queue included."""
