@@ -20,7 +20,6 @@ APPEND_SECONDS = Histogram(
     "Time of one storing transaction as the writer sees it",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-APPEND_EVENTS = Counter("tslice_append_events_total", "Events settled by the store")
 _SETTLED = Counter("tslice_settled_events_total", "Settled events by outcome", ["outcome"])
 SETTLED = tuple(_SETTLED.labels(outcome) for outcome in ("stored", "duplicate", "dead"))
 """By the value of `Outcome`."""

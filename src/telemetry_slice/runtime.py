@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -231,6 +232,8 @@ def build_embedded(settings: Settings) -> Platform:
         if settings.retention_days is not None:
             loops.append(keep_retention(store, clock, settings.retention_days))
         tasks.extend(asyncio.create_task(loop) for loop in loops)
+        # What was made until now lives as long as the process: the collector need not look at it again and again.
+        gc.freeze()
         state.reason = None
 
     async def stop() -> None:

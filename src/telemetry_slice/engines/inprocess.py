@@ -76,8 +76,8 @@ class HandOffQueue:
         self._held[message.incarnation, message.sequence] = held
         self._events += count
         self._enqueue(held)
-        # A sender that gives up must not take the message with it.
-        await asyncio.shield(held.done)
+        # A sender that gives up cancels its future only; the message stays.
+        await held.done
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One timer for all instead of one a message; the oldest come first."""
@@ -136,39 +136,64 @@ class HandOffQueue:
         ]
 
 
+class _Bucket:
+    """What was left at an instant."""
+
+    __slots__ = ("asked", "stamp", "tokens")
+
+    def __init__(self, tokens: float, stamp: float) -> None:
+        self.tokens = tokens
+        self.stamp = stamp
+        self.asked = 0
+
+
 class TokenBuckets:
-    """Quotas as token buckets of one second's size; idle ones are full and therefore forgotten."""
+    """Quotas as token buckets of one second's size; one that was idle for a second is full and can be forgotten."""
 
     MAX_BUCKETS = 100_000
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._asked = 0
 
     async def admit(self, quotas: Sequence[Quota], cost: int) -> Verdict:
         now = self._now_s()
-        levels: list[float] = []
+        self._asked += 1
+        taken: list[_Bucket] = []
         tightest: Quota | None = None
         share = 2.0
         remaining = 0
         for quota in quotas:
             limit = quota.limit
-            tokens, stamp = self._buckets.get((quota.policy, quota.key), (float(limit), now))
-            tokens = min(float(limit), tokens + (now - stamp) * limit)
-            needed = min(cost, limit)
-            if tokens < needed:
+            bucket = self._buckets.get((quota.policy, quota.key))
+            if bucket is None:
+                bucket = self._new(quota, now)
+            tokens = bucket.tokens + (now - bucket.stamp) * limit
+            if tokens > limit:
+                tokens = float(limit)
+            bucket.tokens, bucket.stamp, bucket.asked = tokens, now, self._asked
+            if tokens < cost and tokens < limit:
+                needed = min(cost, limit)
                 return Verdict(quota, (needed - tokens) / limit, quota, max(0, int(tokens)))
-            tokens -= cost
-            levels.append(tokens)
-            if tokens / limit < share:
-                share, tightest, remaining = tokens / limit, quota, max(0, int(tokens))
-        for quota, tokens in zip(quotas, levels, strict=True):
-            key = quota.policy, quota.key
-            self._buckets[key] = (tokens, now)
-            self._buckets.move_to_end(key)
-        while len(self._buckets) > self.MAX_BUCKETS:
-            self._buckets.popitem(last=False)
+            taken.append(bucket)
+            left = (tokens - cost) / limit
+            if left < share:
+                share, tightest, remaining = left, quota, max(0, int(tokens - cost))
+        for bucket in taken:
+            bucket.tokens -= cost
         return Verdict(None, 0.0, tightest, remaining)
+
+    def _new(self, quota: Quota, now: float) -> _Bucket:
+        if len(self._buckets) >= self.MAX_BUCKETS:
+            busy = {key: bucket for key, bucket in self._buckets.items() if now - bucket.stamp < 1}
+            if len(busy) >= self.MAX_BUCKETS:
+                # Even the busy ones are too many: the half that was asked for last stays.
+                latest = sorted(busy.items(), key=lambda item: item[1].asked)
+                busy = dict(latest[len(latest) // 2 :])
+            self._buckets = busy
+        bucket = self._buckets[quota.policy, quota.key] = _Bucket(float(quota.limit), now)
+        return bucket
 
 
 def _tell(listener: Callable[P, None], *news: P.args, **more: P.kwargs) -> None:

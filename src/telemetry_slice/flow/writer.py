@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import structlog
 
 from ..model.errors import DataError, UnavailableError
-from ..model.events import DeadReason, EventBatch, Message, Settlement
-from ..observe import APPEND_EVENTS, APPEND_SECONDS, SETTLED, WRITER_PAUSED
+from ..model.events import DeadReason, EventBatch, Message, Outcome, Settlement
+from ..observe import APPEND_SECONDS, SETTLED, WRITER_PAUSED
 from ..ports.edge import Bus
 from ..ports.events import EventQueue, EventStore
 
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 10.0
+_OUTCOMES = tuple(int(outcome) for outcome in Outcome)
 PAUSE_WINDOW = 40
 """How many of the last messages are looked at to tell a few bad events from a broken store."""
 
@@ -67,16 +68,17 @@ class Writer:
             settlements = [await self._bury(messages[0], error)]
         else:
             WRITER_PAUSED.set(0)
-            for message in messages:
+            for message in messages[-PAUSE_WINDOW:]:
                 self._remember(message, bad=False)
         self._failures = 0
+        settled = [0, 0, 0]
         for message, settlement in zip(messages, settlements, strict=True):
-            APPEND_EVENTS.inc(message.event_count)
             for outcomes in settlement.outcomes:
-                for value, count in ((value, outcomes.count(value)) for value in range(3)):
-                    if count:
-                        SETTLED[value].inc(count)
+                for outcome in _OUTCOMES:
+                    settled[outcome] += outcomes.count(outcome)
             self._bus.publish(message, settlement)
+        for outcome, count in enumerate(settled):
+            SETTLED[outcome].inc(count)
         await self._queue.ack(messages)
 
     def _remember(self, message: Message, *, bad: bool) -> None:
