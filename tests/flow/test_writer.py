@@ -1,0 +1,167 @@
+"""The writer: poison is buried alone, an unreachable store buries nothing, a suspect store pauses it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry_slice.engines.inprocess import HandOffQueue, LocalBus
+from telemetry_slice.flow import writer as stage
+from telemetry_slice.flow.writer import Writer
+from telemetry_slice.model.errors import DataError, UnavailableError
+from telemetry_slice.model.events import EventBatch, Kind, Message, Outcome, Settlement, TenantNo, event_key
+
+INCARNATION = os.urandom(16)
+NOW_US = 1_790_000_000_000_000
+
+
+class Store:
+    """Keeps what it is given, except poisonous event ids, and only while it is up."""
+
+    def __init__(self, poison: Sequence[str] = ()) -> None:
+        self.poison = {event_key(name)[0] for name in poison}
+        self.up = True
+        self.calls = 0
+        self.stored: dict[TenantNo, list[str]] = {}
+        self.dead: dict[TenantNo, list[tuple[str, str]]] = {}
+        self.claimed: set[int] = set()
+
+    async def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
+        self.calls += 1
+        if not self.up:
+            raise UnavailableError("down")
+        settlements = []
+        for message in messages:
+            if message.sequence in self.claimed:
+                settlements.append(Settlement((), redelivered=True))
+                continue
+            outcomes, reasons = [], {}
+            for at, batch in enumerate(message.batches):
+                for index, key in enumerate(batch.keys):
+                    if index in batch.doomed:
+                        reasons[at, index] = batch.doomed[index]
+                    elif key in self.poison:
+                        raise DataError("cannot be kept")
+                outcomes.append(bytes(Outcome.DEAD if i in batch.doomed else Outcome.STORED for i in range(len(batch))))
+            settlements.append(Settlement(tuple(outcomes), reasons, NOW_US))
+        if commit:
+            for message, settlement in zip(messages, settlements, strict=True):
+                if settlement.redelivered:
+                    continue
+                self.claimed.add(message.sequence)
+                for batch in message.batches:
+                    for index in range(len(batch)):
+                        name = batch.event_id(index)
+                        if index in batch.doomed:
+                            self.dead.setdefault(batch.tenant, []).append((name, batch.doomed[index]))
+                        else:
+                            self.stored.setdefault(batch.tenant, []).append(name)
+        return settlements
+
+
+def message(sequence: int, names: Sequence[str], tenant: int = 1) -> Message:
+    batch = EventBatch(TenantNo(tenant), NOW_US)
+    for name in names:
+        key, text = event_key(name)
+        batch.keys.append(key)
+        batch.texts.append(text)
+        batch.devices.append(1)
+        batch.device_ids.append("dev")
+        batch.recorded_us.append(NOW_US)
+        batch.meanings.append(1)
+        batch.measurements.append((("n", None, int(Kind.NUMBER), 1.0),))
+    return Message(INCARNATION, sequence, (batch,))
+
+
+@asynccontextmanager
+async def running(store: Store):
+    queue = HandOffQueue(10_000)
+    writer = Writer(queue, store, LocalBus(), max_events=1_000)
+    loop = asyncio.create_task(writer.run())
+    try:
+        yield queue
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+@settings(max_examples=60, deadline=None, print_blob=True)
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_poison_is_buried_alone(sizes, data):
+    """Whatever is bad in whichever messages: exactly that is dead with its reason, everything else is stored."""
+    names = [[str(uuid.UUID(int=at * 100 + i)) for i in range(size)] for at, size in enumerate(sizes)]
+    everything = [name for batch in names for name in batch]
+    poison = data.draw(st.lists(st.sampled_from(everything), unique=True, max_size=3))
+    store = Store(poison)
+
+    async def scenario() -> None:
+        async with running(store) as queue:
+            await asyncio.gather(*(queue.put(message(at + 1, batch)) for at, batch in enumerate(names)))
+            assert not queue.held()
+
+    asyncio.run(scenario())
+    assert sorted(store.stored.get(TenantNo(1), [])) == sorted(set(everything) - set(poison))
+    assert sorted(store.dead.get(TenantNo(1), [])) == sorted((name, "poison") for name in poison)
+
+
+async def test_one_bad_event_of_a_thousand_costs_few_tries():
+    """Halving: about 2 log2(n) trials, not n."""
+    names = [str(uuid.UUID(int=i)) for i in range(1_000)]
+    store = Store([names[637]])
+    async with running(store) as queue:
+        await queue.put(message(1, names))
+    assert store.dead == {TenantNo(1): [(names[637], "poison")]}
+    assert store.calls <= 2 * 11 + 2
+
+
+async def test_an_unreachable_store_buries_nothing(monkeypatch):
+    """Its senders are told that the outcome is unknown; when it is back, everything is stored, once."""
+    monkeypatch.setattr(stage, "FIRST_RETRY_S", 0.001)
+    store = Store()
+    store.up = False
+    async with running(store) as queue:
+        answers = await asyncio.gather(
+            *(queue.put(message(n, [str(uuid.UUID(int=n))])) for n in (1, 2, 3)), return_exceptions=True
+        )
+        assert all(isinstance(answer, UnavailableError) for answer in answers)
+        assert len(queue.held()) == 3
+        store.up = True
+        async with asyncio.timeout(10):
+            while queue.held():
+                await asyncio.sleep(0.001)
+    assert len(store.stored[TenantNo(1)]) == 3
+    assert store.dead == {}
+
+
+@pytest.mark.parametrize("tenants", [1, 2])
+async def test_a_store_that_refuses_half_of_everything_is_suspected(monkeypatch, tenants):
+    """For several tenants at once the writer pauses instead of burying; one tenant's bad device is just that."""
+    monkeypatch.setattr(stage, "FIRST_RETRY_S", 0.001)
+    names = [str(uuid.UUID(int=n)) for n in range(stage.PAUSE_WINDOW)]
+    store = Store(names)
+    async with running(store) as queue:
+        answers = await asyncio.gather(
+            *(queue.put(message(n + 1, [name], tenant=n % tenants + 1)) for n, name in enumerate(names)),
+            return_exceptions=True,
+        )
+        refused = sum(isinstance(answer, UnavailableError) for answer in answers)
+        if tenants == 1:
+            assert refused == 0
+            assert len(store.dead[TenantNo(1)]) == len(names)
+        else:
+            assert refused > 0
+            store.poison.clear()
+            async with asyncio.timeout(10):
+                while queue.held():
+                    await asyncio.sleep(0.001)
+            assert sum(map(len, store.stored.values())) > 0
