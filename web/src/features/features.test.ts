@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Books } from "../api/types";
 import { ranked, verdictOf } from "./books/balance";
+import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
 import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
@@ -21,6 +22,20 @@ describe("the range of a device page", () => {
     for (const search of ["", "range=2y", "from=x&to=y", "from=2026-01-02&to=2026-01-01"]) {
       expect(nameOf(spanOf(new URLSearchParams(search)))).toBe("6h");
     }
+  });
+});
+
+describe("the forecast of the disk", () => {
+  it.each([
+    [null, null, /not enough history/i],
+    [0, null, /does not grow/],
+    [5, 0.4, /less than a day/],
+    [5, 1.9, /about 1 day\./],
+    [5, 1_085.2, /about 1,085 days/],
+    [5, 4_000, /more than ten years/],
+  ])("%s bytes a day and %s days left", (bytesPerDay, daysLeft, words) => {
+    const storage = { dataBytes: 1, freeBytes: 2, bytesPerDay, daysLeft, ingest: "open" };
+    expect(forecastOf(storage)).toMatch(words);
   });
 });
 

@@ -11,6 +11,7 @@ import { Loading } from "../../ui/Loading";
 import { useNow } from "../../ui/useNow";
 import { useTitle } from "../../ui/useTitle";
 import { ranked, total, verdictOf } from "./balance";
+import { forecastOf } from "./forecast";
 
 export function BooksPage() {
   useTitle("Books");
@@ -165,11 +166,7 @@ function Storage({ status }: { status: Status }) {
         aria-label={`${Math.round(share * 100)} percent of the available space is used by data`}
       />
       <p className="muted small" data-testid="storage-forecast">
-        {storage.daysLeft === null
-          ? "Not enough history for a forecast yet."
-          : storage.daysLeft > 3_650
-            ? "At this rate the disk lasts for more than ten years."
-            : `At this rate the disk is full in about ${formatCount(storage.daysLeft)} days.`}
+        {forecastOf(storage)}
       </p>
     </section>
   );

@@ -48,27 +48,29 @@ function Card({ card, selected, onSelect }: { card: Insight; selected: boolean; 
       data-testid="insight"
       data-type={card.type}
     >
-      <span className="insight-type">{card.type}</span>
+      <span className="insight-head">
+        <span className="insight-type">{card.type}</span>
+        <span>
+          {formatCount(card.count)} <span className="insight-wide">readings</span> in {HOURS} h
+        </span>
+      </span>
       <span className="insight-latest" data-testid="insight-latest" data-type={card.type}>
         {formatReading(card.latest, card.unit)}
       </span>
-      <span className="insight-figures">
-        {card.avg !== null && (
-          <>
-            <Figure name="min" value={formatReading(card.min)} />
-            <Figure name="avg" value={formatReading(card.avg)} />
-            <Figure name="max" value={formatReading(card.max)} />
-          </>
-        )}
-        <Figure name="readings, 24 h" value={formatCount(card.count)} />
-      </span>
+      {card.avg !== null && (
+        <span className="insight-figures">
+          <Figure name="min" value={formatReading(card.min)} />
+          <Figure name="avg" value={formatReading(card.avg)} />
+          <Figure name="max" value={formatReading(card.max)} />
+        </span>
+      )}
     </button>
   );
 }
 
 function Figure({ name, value }: { name: string; value: string }) {
   return (
-    <span>
+    <span className="insight-figure">
       <span className="muted">{name}</span> {value}
     </span>
   );
