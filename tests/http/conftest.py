@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
+import json
 import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -164,6 +165,49 @@ class Door:
         return answer.json()
 
 
+class Socket:
+    """One WebSocket handshake and what follows it, spoken to the application directly."""
+
+    def __init__(self, app, headers, query=""):
+        raw = [(name.lower().encode(), value.encode()) for name, value in {"Host": "slice.example", **headers}.items()]
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": "/api/v1/live",
+            "raw_path": b"/api/v1/live",
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": raw,
+            "client": ("127.0.0.1", 1),
+            "server": ("slice.example", 80),
+            "subprotocols": [],
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.app = app
+        self.incoming = asyncio.Queue()
+        self.sent = asyncio.Queue()
+
+    async def __aenter__(self):
+        self.incoming.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.create_task(self.app(self.scope, self.incoming.get, self.sent.put))
+        first = await asyncio.wait_for(self.sent.get(), 10)
+        self.status = 101 if first["type"] == "websocket.accept" else first.get("status", 403)
+        return self
+
+    async def __aexit__(self, *_):
+        self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.wait_for(self.task, 10)
+
+    async def frame(self, kind):
+        async with asyncio.timeout(10):
+            while True:
+                frame = json.loads((await self.sent.get())["text"])
+                if frame["kind"] == kind:
+                    return frame
+
+
 class House:
     """A started platform with everything in it, and doors to it."""
 
@@ -176,10 +220,16 @@ class House:
 
     @property
     def gate(self):
-        return self.platform.app._gate
+        app = self.platform.app
+        while not hasattr(app, "_gate"):
+            app = app._app
+        return app._gate
 
     def key(self, key):
         return Door(self.client, Authorization=f"Bearer {key}")
+
+    def watch(self, headers, query=""):
+        return Socket(self.platform.app, headers, query)
 
     def console(self, tenant_id=None):
         secrets = ensure_secrets(self.folder, new_signing_key)
