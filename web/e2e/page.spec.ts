@@ -152,8 +152,8 @@ test("a new reading arrives in table and figures, a lost frame is fetched, a cut
     server.store(reading({ eventId, value, lateness: 0.2 }, Date.now()), { skip });
 
   arrive("live-1", 81.5);
-  await expect(row("live-1")).toBeVisible({ timeout: 1_000 });
-  await expect(latest).toHaveText("81.5 C", { timeout: 1_000 });
+  await expect(row("live-1")).toBeVisible({ timeout: 3_000 });
+  await expect(latest).toHaveText("81.5 C", { timeout: 3_000 });
 
   arrive("lost", 82.5, true);
   arrive("live-2", 83.5);
