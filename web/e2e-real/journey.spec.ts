@@ -2,7 +2,7 @@ import { expect, type Locator, type Page, test } from "@playwright/test";
 import { inspect, watch } from "../e2e/inspect";
 import { email, password, reading, send, url } from "./server";
 
-/** Milliseconds within which what is stored is on the page: a tenth of it, unless the machine is busy. */
+/** Milliseconds within which what is stored is on the page, with some patience for a busy machine. */
 const SOON_MS = 3_000;
 
 let complaints: string[];
