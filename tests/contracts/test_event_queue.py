@@ -214,3 +214,19 @@ async def test_a_steady_stream_needs_no_timer_for_each_message(queue):
     if hasattr(loop, "_scheduled"):
         alive = [handle for handle in loop._scheduled if not handle.cancelled()]
         assert len(alive) - before < 20
+
+
+async def test_what_was_given_back_comes_before_what_came_later(queue):
+    """A newer message carries the totals of the older: settled first, it would announce events that may never be."""
+    senders = await put_all(queue, [message(n) for n in (1, 2, 3)])
+    leased = await lease_within(queue, 3)
+    senders += await put_all(queue, [message(4)])
+    await queue.retry(leased, 0.02)
+    senders += await put_all(queue, [message(5)])
+    seen = []
+    while len(seen) < 5:
+        again = await lease_within(queue, 2)
+        seen += sequences(again)
+        await queue.ack(again)
+    assert seen == [1, 2, 3, 4, 5]
+    await asyncio.gather(*senders, return_exceptions=True)

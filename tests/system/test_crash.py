@@ -71,7 +71,8 @@ async def sender(server: Server, key: str, ledger: Ledger, rnd: random.Random, n
         while repeats:
             ledger.attempted_events += len(events)
             try:
-                status, answer = await asyncio.wait_for(post(server.port, key, body), 30)
+                async with asyncio.timeout(30):
+                    status, answer = await post(server.port, key, body)
             except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError):
                 if stop.is_set():
                     return
@@ -175,6 +176,7 @@ def run_crashes(server: Server, kills: int, seed: int) -> tuple[Ledger, dict[str
             for task in done:
                 task.result()
         finally:
+            stop.set()
             for task in senders:
                 task.cancel()
             await asyncio.gather(*senders, return_exceptions=True)

@@ -62,6 +62,7 @@ class HandOffQueue:
         self._lanes: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
         self._held: dict[tuple[bytes, int], _Held] = {}
         self._ready = asyncio.Event()
+        self._paused = False
         self._sweeping = False
 
     async def put(self, message: Message) -> None:
@@ -92,7 +93,8 @@ class HandOffQueue:
 
     def _enqueue(self, held: _Held) -> None:
         self._lanes.setdefault(held.message.batches[0].tenant, deque()).append(held)
-        self._ready.set()
+        if not self._paused:
+            self._ready.set()
 
     async def lease(self, max_events: int) -> Sequence[Message]:
         await self._ready.wait()
@@ -119,11 +121,21 @@ class HandOffQueue:
                     held.done.set_result(None)
 
     async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
-        for message in messages:
+        # A tenant's messages are settled in their order, always: each carries the running total of those before it,
+        # and the last one settled before a crash must not announce one that died with the process.
+        for message in reversed(messages):
             held = self._held.get((message.incarnation, message.sequence))
             if held is not None:
                 held.give_up("the store did not answer")
-                asyncio.get_running_loop().call_later(delay_s, self._enqueue, held)
+                self._lanes.setdefault(message.batches[0].tenant, deque()).appendleft(held)
+        self._paused = True
+        self._ready.clear()
+        asyncio.get_running_loop().call_later(delay_s, self._resume)
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._lanes:
+            self._ready.set()
 
     def held(self) -> Sequence[HeldMessage]:
         return [

@@ -11,7 +11,10 @@ from ..model.series import DeadLetter
 
 
 class EventQueue(Protocol):
-    """Durable, at-least-once hand-over from the gate to the writer. No order is promised.
+    """Durable, at-least-once hand-over from the gate to the writer. No order is promised across tenants.
+
+    Within a tenant the order is kept, or no message is ever lost: a message's running totals must not announce an
+    earlier one that will never be settled.
 
     Tenants share the queue fairly: a lease takes from each tenant in turn.
     """
@@ -31,7 +34,7 @@ class EventQueue(Protocol):
         """Forget settled messages. Acking twice is a no-op."""
 
     async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
-        """Give leased messages back; they are leased again after `delay_s`."""
+        """Give leased messages back. They are leased again after `delay_s`, before newer ones of their tenant."""
 
     def held(self) -> Sequence[HeldMessage]:
         """What the queue holds at this instant, leased or not."""
