@@ -35,6 +35,7 @@ from .flow.live import Hub
 from .flow.query import Query
 from .flow.writer import Writer
 from .http.app import ASGIApp, create_app
+from .http.heads import BoundedHeads
 from .http.ingest import Ingest, IngestLimits
 from .http.services import Services
 from .http.versions import V1Ending
@@ -271,7 +272,7 @@ def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         server_header=False,
         date_header=True,
         lifespan="off",
-        http="httptools",
+        http=BoundedHeads,
         loop="uvloop",
         ws="websockets-sansio",
         ws_max_size=64 << 10,

@@ -177,7 +177,7 @@ def _content_length(headers: dict[bytes, bytes], most: int) -> int:
     if announced is None:
         return most // 4
     if not announced.isdigit():
-        raise SliceError(Code.MALFORMED, "Content-Length is not a number")
+        raise _refused_header("Content-Length", "Content-Length is not a number")
     length = int(announced)
     if length > most:
         raise SliceError(Code.TOO_LARGE, f"{length} bytes on the wire; at most {most} are taken")
@@ -252,14 +252,18 @@ def _is_ndjson(content_type: bytes) -> bool:
     media_type, _, parameters = content_type.partition(b";")
     media_type = media_type.strip().lower()
     if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
-        raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, "the charset must be utf-8")
+        raise _refused_header("Content-Type", "the charset must be utf-8", Code.UNSUPPORTED_MEDIA_TYPE)
     if media_type in _NDJSON:
         return True
     if media_type in _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
         return False
     shown = media_type.decode("latin-1", "replace")[:100]
     detail = f"Content-Type {shown!r} is not taken: use application/json or application/x-ndjson"
-    raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, detail, fields=(FieldError("Content-Type", detail),))
+    raise _refused_header("Content-Type", detail, Code.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _refused_header(name: str, detail: str, code: Code = Code.MALFORMED) -> SliceError:
+    return SliceError(code, detail, fields=(FieldError(name, detail),))
 
 
 def _decompressed(body: bytes, encoding: bytes, most: int) -> bytes:
@@ -278,13 +282,13 @@ def _decompressed(body: bytes, encoding: bytes, most: int) -> bytes:
         else:
             shown = encoding.decode("latin-1", "replace")[:100]
             detail = f"Content-Encoding {shown!r} is not taken: use one of gzip, zstd"
-            raise SliceError(Code.UNSUPPORTED_MEDIA_TYPE, detail, fields=(FieldError("Content-Encoding", detail),))
+            raise _refused_header("Content-Encoding", detail, Code.UNSUPPORTED_MEDIA_TYPE)
     except (zlib.error, zstandard.ZstdError) as error:
-        raise SliceError(Code.MALFORMED, f"the body is not {encoding.decode()}: {error}") from None
+        raise _refused_header("Content-Encoding", f"the body is not {encoding.decode()}: {error}") from None
     if len(plain) > most:
         raise SliceError(Code.TOO_LARGE, f"more than {most} bytes when decompressed")
     if not whole:
-        raise SliceError(Code.MALFORMED, f"the body is not one whole {encoding.decode()} stream")
+        raise _refused_header("Content-Encoding", f"the body is not one whole {encoding.decode()} stream")
     return plain
 
 
