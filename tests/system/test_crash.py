@@ -214,6 +214,7 @@ def check(server: Server, kills: int, seed: int) -> None:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.timeout(900)
 def test_killed_at_random_moments_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """Fifty kills of the server with its child, or of the child alone, under load."""
     server = Server(tmp_path)
@@ -239,6 +240,7 @@ def test_killed_five_hundred_times(tmp_path: Path) -> None:
         server.kill()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.timeout(600)
 def test_a_server_that_acknowledges_before_it_commits_is_caught(tmp_path: Path) -> None:
     """The negative control: with the guard of `put` removed, the same check fails."""
