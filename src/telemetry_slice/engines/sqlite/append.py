@@ -247,9 +247,7 @@ class Appender:
             for verdict in decided:
                 self._bury(verdict)
                 _account(verdict, books)
-            for message, new in zip(messages, fresh, strict=True):
-                if new:
-                    self._announce(message)
+            self._announce(message for message, new in zip(messages, fresh, strict=True) if new)
             books.write()
         if commit:
             self.claims.remember(claims)
@@ -368,22 +366,24 @@ class Appender:
             else:
                 verdict.outcomes[index] = _DEAD
 
-    def _announce(self, message: Message) -> None:
-        """Keep the gate's running totals; the largest seen is the newest."""
-        for batch in message.batches:
-            self._connection.execute(
-                "INSERT INTO gate_totals VALUES (?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
-                (batch.tenant, message.incarnation, batch.total),
-            )
-            self._connection.execute(
-                "INSERT INTO gate_minutes VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
-                (
-                    batch.tenant,
-                    batch.received_us - batch.received_us % MINUTE_US,
-                    message.incarnation,
-                    batch.minute_total,
-                ),
-            )
+    def _announce(self, messages: Iterable[Message]) -> None:
+        """Keep the gates' running totals; the largest seen is the newest."""
+        totals: dict[tuple[int, bytes], int] = {}
+        minutes: dict[tuple[int, int, bytes], int] = {}
+        for message in messages:
+            for batch in message.batches:
+                whole = (batch.tenant, message.incarnation)
+                totals[whole] = max(batch.total, totals.get(whole, 0))
+                minute = (batch.tenant, batch.received_us - batch.received_us % MINUTE_US, message.incarnation)
+                minutes[minute] = max(batch.minute_total, minutes.get(minute, 0))
+        self._connection.executemany(
+            "INSERT INTO gate_totals VALUES (?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
+            ((*key, total) for key, total in totals.items()),
+        )
+        self._connection.executemany(
+            "INSERT INTO gate_minutes VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
+            ((*key, total) for key, total in minutes.items()),
+        )
 
 
 def _account(verdict: Verdicts, books: Books) -> None:
