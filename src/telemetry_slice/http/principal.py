@@ -89,7 +89,13 @@ def client_address(connection: HTTPConnection) -> str | None:
 def _same_origin(connection: HTTPConnection) -> bool:
     """Whether the Origin header, where there is one, names the host that was asked."""
     origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == connection.headers.get("host", "").lower()
+    if origin is None:
+        return True
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return named.lower() == connection.headers.get("host", "").lower()
 
 
 def require_same_origin(connection: HTTPConnection) -> None:

@@ -52,6 +52,7 @@ TITLES: dict[Code, str] = {
 TYPE_PREFIX = "urn:telemetry-slice:problem:"
 MEDIA_TYPE = "application/problem+json"
 UNAVAILABLE_RETRY_S = 2.0
+MOST_SHOWN = 300
 _CODE_OF_STATUS = {status: code for code, status in reversed(STATUS.items())}
 
 
@@ -129,7 +130,12 @@ def _pointer(loc: Sequence[str | int]) -> str:
         return ""
     if loc[0] != "body":
         return str(loc[1] if len(loc) > 1 else loc[0])
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc[1:])
+    return "".join("/" + _shown(str(part)).replace("~", "~0").replace("/", "~1") for part in loc[1:])
+
+
+def _shown(text: str) -> str:
+    """What a caller has sent, as it can be sent back: not endless, without halves of characters."""
+    return text[:MOST_SHOWN].encode("utf-8", "replace").decode()
 
 
 def refusal_of_validation(error: RequestValidationError) -> SliceError:
@@ -139,7 +145,9 @@ def refusal_of_validation(error: RequestValidationError) -> SliceError:
         # The location of this finding is an offset, not a field.
         reason = found[0].get("ctx", {}).get("error", "not JSON")
         return SliceError(Code.MALFORMED, f"The body is not valid JSON: {reason}.")
-    fields = tuple(FieldError(_pointer(item["loc"]), item["msg"].removeprefix("Value error, ")) for item in found[:100])
+    fields = tuple(
+        FieldError(_pointer(item["loc"]), _shown(item["msg"].removeprefix("Value error, "))) for item in found[:100]
+    )
     return SliceError(
         Code.INVALID, fields[0].detail if len(fields) == 1 else "Several fields are at fault.", fields=fields
     )
