@@ -4,8 +4,10 @@ import asyncio
 import dataclasses
 import itertools
 import json
+import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
@@ -306,3 +308,14 @@ def event():
         return {name: value for name, value in (body | changes).items() if value is not None}
 
     return make
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """`tslice up` without quotas, as a process."""
+    # Found by its folder, which pytest's importlib mode does not look through.
+    sys.path.insert(0, str(Path(__file__).parent))
+    from server_process import running
+
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server

@@ -2,114 +2,22 @@
 
 import gzip
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 import unicodedata
 import zlib
-from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 import pytest
 import zstandard
-
-from telemetry_slice.engines.sqlite.secrets import ensure_secrets
-from telemetry_slice.flow.access import console_token, new_signing_key
 
 MIB = 1 << 20
 SOON_S = 1.0
 MUCH_MEMORY = 64 * MIB
 JSON = {"Content-Type": "application/json"}
 WAIT = {"Prefer": "wait=10"}
-
-
-class Server:
-    """`tslice up` as a process, and what its memory does."""
-
-    def __init__(self, folder, log):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
-        environment |= {f"TSLICE_LIMIT_{whose}_PER_SECOND": "0" for whose in ("KEY", "TENANT", "GLOBAL")}
-        self.log = log.open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "telemetry_slice", "up", "--no-demo", "--port", "0", "--data", folder],
-            env=environment,
-            cwd=folder.parent,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 60
-        lock = folder / "lock"
-        self.url = None
-        while self.url is None:
-            assert self.process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            try:
-                url = json.loads(lock.read_text())["url"]
-                if httpx2.get(f"{url}/health/ready", trust_env=False).status_code == 200:
-                    self.url = url
-            except (OSError, ValueError, KeyError, httpx2.HTTPError):
-                threading.Event().wait(0.05)
-        self.address = (urlsplit(self.url).hostname, urlsplit(self.url).port)
-        self.secrets = ensure_secrets(folder, new_signing_key)
-
-    def memory(self, name):
-        """VmRSS or VmHWM of the server in bytes."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) * 1024
-        raise LookupError(name)
-
-    def watch_memory(self):
-        """Forget the peak; how far above now the peak was when the returned function is called."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
-        before = self.memory("VmRSS")
-        return lambda: self.memory("VmHWM") - before
-
-    def console(self, tenant=None):
-        token = console_token(self.secrets.signing_key, time.time_ns() // 10**9, tenant)
-        return {"Authorization": f"Bearer {token}"}
-
-    def raw(self, data, *, more=(), timeout=15.0):
-        """Send bytes; what comes back, the head of an answer at least, unless the server closes without one."""
-        with socket.create_connection(self.address, timeout) as connection:
-            try:
-                connection.sendall(data)
-                for part in more:
-                    connection.sendall(part)
-            except OSError:
-                pass
-            answer = b""
-            try:
-                while b"\r\n\r\n" not in answer and (part := connection.recv(65536)):
-                    answer += part
-            except OSError:
-                pass
-            return answer
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bad input")
-    running = Server(folder / "data", folder / "log")
-    yield running
-    running.process.send_signal(signal.SIGTERM)
-    try:
-        running.process.wait(30)
-    finally:
-        if running.process.poll() is None:
-            os.killpg(running.process.pid, signal.SIGKILL)
-    running.log.close()
-    # Whatever was sent here, nothing unexpected happened inside.
-    log = (folder / "log").read_text()
-    for word in ("ingest_failed", "unexpected error", "Traceback", "listener_failed"):
-        assert word not in log, log[-5000:]
 
 
 @pytest.fixture(scope="module")
