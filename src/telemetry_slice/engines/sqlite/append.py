@@ -204,8 +204,10 @@ class Appender:
         self._connection = connection
         self._series = Series(connection, series_limit)
         self.claims = Claims(connection)
-        newest: Any = connection.execute("SELECT max(stored_us) FROM telemetry_recent").fetchone()
-        self._stored_us = int((newest and newest[0]) or 0)
+        newest: Any = connection.execute(
+            "SELECT max(stored_us, (SELECT ifnull(max(stored_us), 0) FROM telemetry_recent)) FROM telemetry_merge"
+        ).fetchone()
+        self._stored_us = int(newest[0])
         self._appended = 0
         counted: Any = connection.execute("SELECT count(*) FROM telemetry_recent").fetchone()
         self.recent_rows = int(counted[0])

@@ -75,9 +75,12 @@ class Merger:
             self._cursor = self._bounds.pop()
             return 0
         with connection:
+            connection.execute(
+                "UPDATE telemetry_merge SET upto=0, cursor=0, stored_us=max(stored_us,"
+                " (SELECT ifnull(max(stored_us), 0) FROM telemetry_recent))"
+            )
             before = connection.total_changes()
             connection.execute("DELETE FROM telemetry_recent WHERE rowid<=?", (self._upto,))
             dropped = connection.total_changes() - before
-            connection.execute("UPDATE telemetry_merge SET upto=0, cursor=0")
         self._upto = 0
         return dropped

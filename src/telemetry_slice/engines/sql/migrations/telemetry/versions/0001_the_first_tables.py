@@ -2,7 +2,7 @@
 
 `telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot page), and
 `telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
-both; `telemetry_merge` tells which of the two counts.
+both; `telemetry_merge` tells which of the two counts, and the newest stored_us that was merged.
 """
 
 from alembic import op
@@ -54,8 +54,8 @@ STATEMENTS = (
     ) STRICT, WITHOUT ROWID""",
     f"CREATE TABLE telemetry_recent ({ROW}) STRICT",
     f"CREATE TABLE telemetry_sorted ({ROW}, PRIMARY KEY (series_id, recorded_us, event_key)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE telemetry_merge (upto INTEGER NOT NULL, cursor INTEGER NOT NULL) STRICT",
-    "INSERT INTO telemetry_merge VALUES (0, 0)",
+    "CREATE TABLE telemetry_merge (upto INTEGER NOT NULL, cursor INTEGER NOT NULL, stored_us INTEGER NOT NULL) STRICT",
+    "INSERT INTO telemetry_merge VALUES (0, 0, 0)",
     f"""CREATE VIEW telemetry_events AS
         SELECT {COLUMNS} FROM telemetry_sorted
         UNION ALL
