@@ -42,7 +42,7 @@ def reusable_bytes(path: Path) -> int:
         return 0
     if len(header) < 100:
         return 0
-    (size,) = _PAGE_SIZE.unpack_from(header)
-    (free,) = _FREE_PAGES.unpack_from(header)
+    size = int(_PAGE_SIZE.unpack_from(header)[0])
+    free = int(_FREE_PAGES.unpack_from(header)[0])
     # 65,536 does not fit the field and is written as 1.
     return free * (65_536 if size == 1 else size)
