@@ -34,7 +34,7 @@ class DataDisk:
 
 
 def reusable_bytes(path: Path) -> int:
-    """Bytes of the empty pages of an SQLite file, from its header as of the last checkpoint (sqlite.org/fileformat2)."""
+    """Bytes of the empty pages of an SQLite file, from its header (sqlite.org/fileformat2)."""
     try:
         with path.open("rb") as file:
             header = file.read(100)
