@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -48,6 +49,7 @@ log = structlog.get_logger()
 FLUSH_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
 DRAIN_S = 20.0
+RESTART_S = 1.0
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -229,10 +231,15 @@ def build_embedded(settings: Settings) -> Platform:
         await process.start()
         guard.look()
         await flush()
-        loops = [writer.run(), guard.watch(), every(FLUSH_EVERY_S, flush), every(TIDY_EVERY_S, access.tidy)]
+        loops = [
+            writer.run,
+            guard.watch,
+            partial(every, FLUSH_EVERY_S, flush),
+            partial(every, TIDY_EVERY_S, access.tidy),
+        ]
         if settings.retention_days is not None:
-            loops.append(keep_retention(store, clock, settings.retention_days))
-        tasks.extend(asyncio.create_task(loop) for loop in loops)
+            loops.append(partial(keep_retention, store, clock, settings.retention_days))
+        tasks.extend(asyncio.create_task(_kept_up(loop)) for loop in loops)
         # What was made until now lives as long as the process: the collector need not look at it again and again.
         gc.freeze()
         state.reason = None
@@ -259,6 +266,16 @@ def build_embedded(settings: Settings) -> Platform:
         lock.release()
 
     return Platform(app, services, start=start, stop=stop, tell_url=lock.tell, state=state)
+
+
+async def _kept_up(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run an endless loop; one that ends by a defect is begun again, since nobody else would notice."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("loop_failed")
+        await asyncio.sleep(RESTART_S)
 
 
 def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:

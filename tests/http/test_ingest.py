@@ -10,6 +10,7 @@ import zstandard
 
 from telemetry_slice import runtime
 from telemetry_slice.engines.inprocess import HandOffQueue
+from telemetry_slice.engines.sqlite.store import SqliteStore
 from telemetry_slice.model.times import DAY_US, rfc3339
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -347,3 +348,23 @@ async def test_a_repeated_message_is_counted_once(opened_house, event, monkeypat
             while queues[0].again or queues[0].repeated < 4:
                 await asyncio.sleep(0.01)
         assert await balanced(acme.service) == (4, 4, 2, 1, {"clock": 1}, {})
+
+
+async def test_a_defect_behind_the_queue_is_survived(opened_house, event, monkeypatch):
+    """Whatever the store raises, the writer tries again; the sender hears that the outcome is unknown."""
+    append, failures = SqliteStore.append, ["once", "twice"]
+
+    async def failing(self, messages, *, commit=True):
+        if failures:
+            raise RuntimeError(failures.pop())
+        return await append(self, messages, commit=commit)
+
+    monkeypatch.setattr(SqliteStore, "append", failing)
+    async with opened_house() as house:
+        acme = await house.tenant()
+        sent = event()
+        answer = await acme.gateway.send(sent)
+        assert (answer.status_code, bool(answer.headers["retry-after"])) == (503, True)
+        books = await house.settled_books(acme.service)
+        assert (books["accepted"], books["stored"], books["balanced"]) == (1, 1, True)
+        assert await outcomes(await acme.gateway.send(sent, **WAIT)) == ["duplicate"]

@@ -48,7 +48,10 @@ class Writer:
             messages = await self._queue.lease(self._max_events)
             try:
                 await self.settle(messages)
-            except UnavailableError as error:
+            except Exception as error:
+                if not isinstance(error, UnavailableError):
+                    # Ours or an engine's defect: it must not end the only writer without a word.
+                    log.exception("append_failed")
                 delay_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
                 self._failures += 1
                 log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
