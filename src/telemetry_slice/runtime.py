@@ -231,7 +231,7 @@ def build_embedded(settings: Settings) -> Platform:
         await process.start()
         guard.look()
         await flush()
-        loops = [
+        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [
             writer.run,
             guard.watch,
             partial(every, FLUSH_EVERY_S, flush),
