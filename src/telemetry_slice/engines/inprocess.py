@@ -64,12 +64,14 @@ class HandOffQueue:
         self._ready = asyncio.Event()
         self._paused = False
         self._sweeping = False
+        # Asked for once: on Python 3.11 each question costs a system call.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def put(self, message: Message) -> None:
         count = message.event_count
         if self._events + count > self._max_events:
             raise QueueFullError
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         held = _Held(message, loop.create_future(), loop.time() + self._timeout_s)
         if not self._sweeping:
             self._sweeping = True

@@ -243,7 +243,8 @@ class Message:
 
     @property
     def event_count(self) -> int:
-        return sum(map(len, self.batches))
+        batches = self.batches
+        return len(batches[0].keys) if len(batches) == 1 else sum(map(len, batches))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..model.events import EventBatch, Message, Settlement, TenantNo
 
@@ -25,8 +25,7 @@ class Quota:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether all quotas admit the request.
 
     Attributes:
