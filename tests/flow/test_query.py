@@ -104,7 +104,7 @@ class Telemetry:
             )
             connection.execute(
                 text(
-                    f"INSERT INTO series_latest (series_id, tenant_no, device_no, recorded_us, event_key, {column},"
+                    f"INSERT INTO series_merged (series_id, tenant_no, device_no, recorded_us, event_key, {column},"
                     " received_us) VALUES (:s, :t, :d, :at, :key, :value, :at)"
                 ),
                 {**max(rows, key=lambda row: row["at"]), "d": device.no},

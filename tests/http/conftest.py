@@ -54,7 +54,7 @@ def heard(telemetry):
                 {"t": tenant.no, "d": device.no, "of": of, "unit": unit},
             ).lastrowid
             connection.execute(
-                text("INSERT INTO series_latest VALUES (:s, :t, :d, :at, :key, :number, NULL, :at)"),
+                text("INSERT INTO series_merged VALUES (:s, :t, :d, :at, :key, :number, NULL, :at)"),
                 {
                     "s": series_id,
                     "t": tenant.no,

@@ -30,17 +30,6 @@ _APPEND = (
     "INSERT INTO telemetry_recent (tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text,"
     " event_text) VALUES "
 )
-_NEWER = "(excluded.recorded_us, excluded.event_key) > (recorded_us, event_key)"
-_LATEST = f"""
-    INSERT INTO series_latest (series_id, tenant_no, device_no, recorded_us, event_key, number, text, received_us)
-    VALUES (?,?,?,?,?,?,?,?)
-    ON CONFLICT (series_id) DO UPDATE SET
-        number = CASE WHEN {_NEWER} THEN excluded.number ELSE number END,
-        text = CASE WHEN {_NEWER} THEN excluded.text ELSE text END,
-        received_us = max(received_us, excluded.received_us),
-        event_key = CASE WHEN {_NEWER} THEN excluded.event_key ELSE event_key END,
-        recorded_us = max(recorded_us, excluded.recorded_us)
-"""
 _MANY = 50
 _SERIES_CACHE = 200_000
 
@@ -311,7 +300,6 @@ class Appender:
     def _store(self, verdicts: Sequence[Verdicts], stored_us: int) -> int:
         """Append one row per measurement of every claimed event; the number of rows."""
         rows: list[tuple[Any, ...]] = []
-        latest: dict[int, tuple[Any, ...]] = {}
         series_id_of = self._series.id_of
         for verdict in verdicts:
             batch, outcomes, reasons = verdict.batch, verdict.outcomes, verdict.reasons
@@ -331,11 +319,7 @@ class Appender:
                 for series_id, (_, _, kind, value) in zip(ids, measurements, strict=True):
                     number, string = (None, value) if kind == Kind.STRING else (value, None)
                     rows.append((tenant, series_id, recorded_us, key, received_us, stored_us, number, string, text))
-                    newest = latest.get(series_id)
-                    if newest is None or (recorded_us, key) > (newest[3], newest[4]):
-                        latest[series_id] = (series_id, tenant, device, recorded_us, key, number, string, received_us)
         insert_many(self._connection, _APPEND, _ROW, rows)
-        self._connection.executemany(_LATEST, latest.values())
         return len(rows)
 
     def _release_id(self, tenant: int, key: bytes) -> None:

@@ -15,6 +15,25 @@ STEP_ROWS = 4_000
 MERGE_ROWS = 32_768
 IDLE_ROWS = 512
 
+_NEWER = "(excluded.recorded_us, excluded.event_key) > (recorded_us, event_key)"
+_STEP = "rowid<=? AND series_id>? AND series_id<=?"
+_LATEST = f"""
+    INSERT INTO series_merged (series_id, tenant_no, device_no, recorded_us, event_key, number, text, received_us)
+    SELECT n.series_id, n.tenant_no, s.device_no, n.recorded_us, n.event_key, n.number, n.text, n.last_received_us
+    FROM (
+        SELECT series_id, tenant_no, recorded_us, event_key, number, text,
+            row_number() OVER (PARTITION BY series_id ORDER BY recorded_us DESC, event_key DESC) AS place,
+            max(received_us) OVER (PARTITION BY series_id) AS last_received_us
+        FROM telemetry_recent WHERE {_STEP}
+    ) n CROSS JOIN series s ON s.series_id = n.series_id
+    WHERE n.place = 1
+    ON CONFLICT (series_id) DO UPDATE SET
+        number = CASE WHEN {_NEWER} THEN excluded.number ELSE number END,
+        text = CASE WHEN {_NEWER} THEN excluded.text ELSE text END,
+        received_us = max(received_us, excluded.received_us),
+        event_key = CASE WHEN {_NEWER} THEN excluded.event_key ELSE event_key END,
+        recorded_us = max(recorded_us, excluded.recorded_us)
+"""  # noqa: S608 - constants of this module
 _COLUMNS = "tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"
 
 
@@ -65,12 +84,14 @@ class Merger:
         connection = self._connection
         if self._bounds:
             bound = self._bounds[-1]
+            rows = (self._upto, self._cursor, bound)
             with connection:
                 connection.execute(
                     f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} FROM telemetry_recent"
-                    " WHERE rowid<=? AND series_id>? AND series_id<=? ORDER BY series_id, recorded_us, event_key",
-                    (self._upto, self._cursor, bound),
+                    f" WHERE {_STEP} ORDER BY series_id, recorded_us, event_key",
+                    rows,
                 )
+                connection.execute(_LATEST, rows)
                 connection.execute("UPDATE telemetry_merge SET cursor=?", (bound,))
             self._cursor = self._bounds.pop()
             return 0

@@ -2,7 +2,8 @@
 
 `telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot page), and
 `telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
-both; `telemetry_merge` tells which of the two counts, and the newest stored_us that was merged.
+both; `telemetry_merge` tells which of the two counts, and the newest stored_us that was merged. In the same way
+`series_latest` is a view over `series_merged`, the newest of what was merged, and the recent rows.
 """
 
 from alembic import op
@@ -35,7 +36,7 @@ STATEMENTS = (
         kind INTEGER NOT NULL
     ) STRICT""",
     "CREATE UNIQUE INDEX series_identity ON series (tenant_no, device_no, type, ifnull(unit, char(0)), kind)",
-    """CREATE TABLE series_latest (
+    """CREATE TABLE series_merged (
         series_id INTEGER PRIMARY KEY,
         tenant_no INTEGER NOT NULL,
         device_no INTEGER NOT NULL,
@@ -45,7 +46,7 @@ STATEMENTS = (
         text TEXT,
         received_us INTEGER NOT NULL
     ) STRICT""",
-    "CREATE INDEX series_latest_device ON series_latest (tenant_no, device_no)",
+    "CREATE INDEX series_merged_device ON series_merged (tenant_no, device_no)",
     """CREATE TABLE event_ledger (
         tenant_no INTEGER NOT NULL,
         event_key BLOB NOT NULL,
@@ -61,6 +62,24 @@ STATEMENTS = (
         UNION ALL
         SELECT {COLUMNS} FROM telemetry_recent
         WHERE rowid > (SELECT upto FROM telemetry_merge) OR series_id > (SELECT cursor FROM telemetry_merge)""",
+    """CREATE VIEW series_latest AS
+        SELECT series_id, tenant_no, device_no, recorded_us, event_key, number, text, last_received_us AS received_us
+        FROM (
+            SELECT series_id, tenant_no, device_no, recorded_us, event_key, number, text,
+                row_number() OVER newest AS place,
+                max(received_us) OVER (PARTITION BY tenant_no, device_no, series_id) AS last_received_us
+            FROM (
+                SELECT series_id, tenant_no, device_no, recorded_us, event_key, number, text, received_us
+                FROM series_merged
+                UNION ALL
+                SELECT r.series_id, r.tenant_no, s.device_no, r.recorded_us, r.event_key, r.number, r.text, r.received_us
+                FROM telemetry_recent r CROSS JOIN series s ON s.series_id = r.series_id
+            )
+            WINDOW newest AS (
+                PARTITION BY tenant_no, device_no, series_id ORDER BY recorded_us DESC, event_key DESC
+            )
+        )
+        WHERE place = 1""",
     """CREATE TABLE dead_letters (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         tenant_no INTEGER NOT NULL,
