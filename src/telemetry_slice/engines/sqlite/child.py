@@ -34,7 +34,7 @@ from .frames import (
 from .letters import Letters
 from .merge import IDLE_ROWS, MERGE_ROWS, STEP_ROWS, Merger
 
-CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 2_000
 IDLE_S = 1.0
 
 _DATA_ERRORS = (
@@ -60,6 +60,7 @@ class Child:
         self._letters = Letters(connection, self._appender)
         self._merger = Merger(connection)
         self._rows_before = self._appender.recent_rows
+        self._owed_rows = 0.0
         self._operations: dict[str, Callable[[msgspec.Raw], Any]] = {
             "append": self._append,
             "books": lambda raw: books.read(connection, *decode_plain(raw)),
@@ -108,22 +109,28 @@ class Child:
             return answer_frame(request.id, "unavailable", f"{type(error).__name__}: {error}")
 
     def tidy(self, *, idle: bool) -> bool:
-        """One step of housekeeping; whether more is waiting."""
+        """One piece of housekeeping, so that nobody waits for two; whether more is waiting."""
         rows = self._appender.recent_rows
-        if not self._merger.active and (rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS)):
-            self._merger.begin()
-        # Merge faster than rows arrive, else the unsorted ones would grow without bound.
-        owed = 1.5 * (rows - self._rows_before)
-        while self._merger.active:
-            self._appender.recent_rows -= self._merger.step()
-            owed -= STEP_ROWS
-            if owed <= 0:
-                break
-        self._rows_before = self._appender.recent_rows
+        if self._merger.active:
+            # Merge faster than rows arrive, else the unsorted ones would grow without bound.
+            self._owed_rows += 1.5 * (rows - self._rows_before)
+        self._rows_before = rows
         if self._wal_pages >= CHECKPOINT_PAGES:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._wal_pages = 0
+        elif self._merger.active:
+            self._merge()
+        elif rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS):
+            self._merger.begin()
         return self._merger.active
+
+    def _merge(self) -> None:
+        while self._merger.active:
+            self._appender.recent_rows -= self._merger.step()
+            self._owed_rows = max(0.0, self._owed_rows - STEP_ROWS)
+            if not self._owed_rows:
+                break
+        self._rows_before = self._appender.recent_rows
 
     def close(self) -> None:
         self._connection.close()

@@ -7,16 +7,17 @@ come together (a log-structured merge in two levels; docs/adr/0007).
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import apsw
 
-STEP_ROWS = 4_000
+STEP_ROWS = 1_000
 MERGE_ROWS = 32_768
 IDLE_ROWS = 512
 
 _NEWER = "(excluded.recorded_us, excluded.event_key) > (recorded_us, event_key)"
-_STEP = "rowid<=? AND series_id>? AND series_id<=?"
+_STEP = "FROM json_each(?) j CROSS JOIN telemetry_recent r ON r.rowid = j.value"
 _LATEST = f"""
     INSERT INTO series_merged (series_id, tenant_no, device_no, recorded_us, event_key, number, text, received_us)
     SELECT n.series_id, n.tenant_no, s.device_no, n.recorded_us, n.event_key, n.number, n.text, n.last_received_us
@@ -24,7 +25,7 @@ _LATEST = f"""
         SELECT series_id, tenant_no, recorded_us, event_key, number, text,
             row_number() OVER (PARTITION BY series_id ORDER BY recorded_us DESC, event_key DESC) AS place,
             max(received_us) OVER (PARTITION BY series_id) AS last_received_us
-        FROM telemetry_recent WHERE {_STEP}
+        {_STEP}
     ) n CROSS JOIN series s ON s.series_id = n.series_id
     WHERE n.place = 1
     ON CONFLICT (series_id) DO UPDATE SET
@@ -33,7 +34,7 @@ _LATEST = f"""
         received_us = max(received_us, excluded.received_us),
         event_key = CASE WHEN {_NEWER} THEN excluded.event_key ELSE event_key END,
         recorded_us = max(recorded_us, excluded.recorded_us)
-"""  # noqa: S608 - constants of this module
+"""
 _COLUMNS = "tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"
 
 
@@ -44,7 +45,8 @@ class Merger:
         self._connection = connection
         state: Any = connection.execute("SELECT upto, cursor FROM telemetry_merge").fetchone()
         self._upto, cursor = state
-        self._bounds: list[int] = []
+        # (last series, rowids) of each step to come, the next one last.
+        self._steps: list[tuple[int, list[int]]] = []
         if self._upto:
             self._plan(cursor)
 
@@ -64,36 +66,38 @@ class Merger:
         self._plan(0)
 
     def _plan(self, cursor: int) -> None:
-        self._bounds, rows = [], 0
-        counted: list[Any] = self._connection.execute(
-            "SELECT series_id, count(*) FROM telemetry_recent WHERE rowid<=? AND series_id>? GROUP BY 1 ORDER BY 1",
+        """Cut the rows into steps of whole series, so that one number tells how far the merge has come."""
+        rows: Any = self._connection.execute(
+            "SELECT series_id, rowid FROM telemetry_recent WHERE rowid<=? AND series_id>? ORDER BY series_id",
             (self._upto, cursor),
-        ).fetchall()
-        for series_id, count in counted:
-            rows += count
-            if rows >= STEP_ROWS:
-                self._bounds.append(series_id)
-                rows = 0
-        if rows:
-            self._bounds.append(counted[-1][0])
-        self._bounds.reverse()
-        self._cursor = cursor
+        )
+        self._steps = []
+        last, members = 0, list[int]()
+        for series_id, rowid in rows:
+            if series_id != last and len(members) >= STEP_ROWS:
+                self._steps.append((last, members))
+                members = []
+            last = series_id
+            members.append(rowid)
+        if members:
+            self._steps.append((last, members))
+        self._steps.reverse()
 
     def step(self) -> int:
         """Copy one step, or finish; the number of rows dropped from `telemetry_recent`."""
         connection = self._connection
-        if self._bounds:
-            bound = self._bounds[-1]
-            rows = (self._upto, self._cursor, bound)
+        if self._steps:
+            last, members = self._steps[-1]
+            rowids = (json.dumps(members),)
             with connection:
                 connection.execute(
-                    f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} FROM telemetry_recent"
-                    f" WHERE {_STEP} ORDER BY series_id, recorded_us, event_key",
-                    rows,
+                    f"INSERT INTO telemetry_sorted ({_COLUMNS}) SELECT {_COLUMNS} {_STEP}"
+                    " ORDER BY series_id, recorded_us, event_key",
+                    rowids,
                 )
-                connection.execute(_LATEST, rows)
-                connection.execute("UPDATE telemetry_merge SET cursor=?", (bound,))
-            self._cursor = self._bounds.pop()
+                connection.execute(_LATEST, rowids)
+                connection.execute("UPDATE telemetry_merge SET cursor=?", (last,))
+            self._steps.pop()
             return 0
         with connection:
             connection.execute(

@@ -72,7 +72,8 @@ STATEMENTS = (
                 SELECT series_id, tenant_no, device_no, recorded_us, event_key, number, text, received_us
                 FROM series_merged
                 UNION ALL
-                SELECT r.series_id, r.tenant_no, s.device_no, r.recorded_us, r.event_key, r.number, r.text, r.received_us
+                SELECT r.series_id, r.tenant_no, s.device_no, r.recorded_us, r.event_key, r.number, r.text,
+                    r.received_us
                 FROM telemetry_recent r CROSS JOIN series s ON s.series_id = r.series_id
             )
             WINDOW newest AS (
