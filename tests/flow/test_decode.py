@@ -2,8 +2,10 @@
 
 import json
 import random
+import sys
 import time
 import tracemalloc
+from contextlib import contextmanager
 
 import pytest
 
@@ -276,6 +278,20 @@ HUGE = {
 }
 
 
+@contextmanager
+def cpu_time():
+    """The seconds of CPU within; a coverage tracer, which multiplies them, waits outside."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    began = time.process_time()
+    taken = []
+    try:
+        yield lambda: taken[0]
+    finally:
+        taken.append(time.process_time() - began)
+        sys.settrace(tracer)
+
+
 @pytest.mark.parametrize("name", HUGE)
 def test_nothing_costs_much(name):
     version, made, ndjson = HUGE[name]
@@ -290,9 +306,9 @@ def test_nothing_costs_much(name):
         told = sum(len(each.detail) + len(each.pointer) for each in rejected)
         return accepted in ([], ["good"]) and (rejected or name == "white space") and told < 100_000
 
-    began = time.process_time()
-    assert judge()
-    assert time.process_time() - began < 1.0
+    with cpu_time() as spent:
+        assert judge()
+    assert spent() < 1.0
     tracemalloc.start()
     try:
         assert judge()
@@ -311,10 +327,10 @@ def test_the_dearest_request_that_is_taken_costs_less_than_a_second():
     careful = b'{"events":[' + b",".join([GOOD_V2[:-8] + b"{" + measurements + b"}}"] * 1000) + b"]}"
     for body, count in ((plain, 999), (careful, 1000)):
         assert len(body) <= LARGEST
-        began = time.process_time()
-        accepted, rejected = judged(body, 2)
+        with cpu_time() as spent:
+            accepted, rejected = judged(body, 2)
         assert (len(accepted), rejected) == (count, [])
-        assert time.process_time() - began < 2.0
+        assert spent() < 2.0
 
 
 def test_both_roads_agree(seed):
