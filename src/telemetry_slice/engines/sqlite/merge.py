@@ -8,6 +8,7 @@ come together (a log-structured merge in two levels; docs/adr/0007).
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from typing import Any
 
 import apsw
@@ -67,20 +68,21 @@ class Merger:
 
     def _plan(self, cursor: int) -> None:
         """Cut the rows into steps of whole series, so that one number tells how far the merge has come."""
-        rows: Any = self._connection.execute(
-            "SELECT series_id, rowid FROM telemetry_recent WHERE rowid<=? AND series_id>? ORDER BY series_id",
+        # As one row: stepping through tens of thousands is what would take the time.
+        found: Any = self._connection.execute(
+            "SELECT json_group_array(series_id), json_group_array(row) FROM ("
+            " SELECT series_id, rowid AS row FROM telemetry_recent WHERE rowid<=? AND series_id>? ORDER BY series_id)",
             (self._upto, cursor),
-        )
+        ).fetchone()
+        series: list[int] = json.loads(found[0])
+        rowids: list[int] = json.loads(found[1])
         self._steps = []
-        last, members = 0, list[int]()
-        for series_id, rowid in rows:
-            if series_id != last and len(members) >= STEP_ROWS:
-                self._steps.append((last, members))
-                members = []
-            last = series_id
-            members.append(rowid)
-        if members:
-            self._steps.append((last, members))
+        start = 0
+        while start < len(series):
+            last = series[min(start + STEP_ROWS, len(series)) - 1]
+            end = bisect_right(series, last, start)
+            self._steps.append((last, rowids[start:end]))
+            start = end
         self._steps.reverse()
 
     def step(self) -> int:
