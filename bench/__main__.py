@@ -188,31 +188,13 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     )
     show("the same with random ids", f"{random_ids['events_per_s']:,.0f} events/s", "no floor")
     half = batch["requests_per_s"] / 2
-    paced = load(
-        target.port,
-        key,
-        batch=100,
-        requests=int(half * seconds) + 1,
-        connections=256,
-        seconds=seconds,
-        rate=half,
-        seed=4,
-    )
-    show("ack at half load, batches, open loop: p50", f"{paced['p50_ms']:.1f} ms")
-    show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
-    half_single = single["requests_per_s"] / 2
-    paced = load(
-        target.port,
-        key,
-        batch=1,
-        requests=int(half_single * seconds) + 1,
-        connections=256,
-        seconds=seconds,
-        rate=half_single,
-        seed=5,
-    )
-    show("ack at half load, singles, open loop: p50", f"{paced['p50_ms']:.1f} ms")
-    show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
+    for what, size, rate, seed in (("batches", 100, half, 4), ("singles", 1, single["requests_per_s"] / 2, 5)):
+        count = int(rate * seconds) + 1
+        paced = load(
+            target.port, key, batch=size, requests=count, connections=256, seconds=seconds, rate=rate, seed=seed
+        )
+        show(f"ack at half load, {what}, open loop: p50", f"{paced['p50_ms']:.1f} ms")
+        show("                                     p99", f"{paced['p99_ms']:.1f} ms", "≤ 50 ms")
     peak = target.peak_mb()
     target.stop()
 
