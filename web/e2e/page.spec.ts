@@ -179,7 +179,7 @@ test("range and measurement stand in the address; older events follow page by pa
   await signIn(page, "/devices/dev-001");
   await page.getByText("24h", { exact: true }).click();
   await expect(page).toHaveURL(/range=24h/);
-  await page.getByLabel("Measurement").selectOption({ label: "pressure (bar)" });
+  await page.getByLabel("Measurement", { exact: true }).selectOption({ label: "pressure (bar)" });
   await expect(page).toHaveURL(/pressure/);
   await expect(page.getByTestId("chart")).toHaveAttribute("aria-label", /Chart of pressure/);
   await expect(page.getByTestId("event-row")).toHaveCount(50);
