@@ -18,6 +18,7 @@ from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.series import Position, SeriesType, TimeRange
 
 SPAN = TimeRange(0, 1000)
+COLUMNS = "tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"
 ROW = (
     "INSERT INTO {table} (tenant_no, series_id, recorded_us, event_key, received_us, stored_us, number)"
     " VALUES (1, :series, :at, :key, 0, 0, :number)"
@@ -72,11 +73,14 @@ async def test_a_merge_under_way_changes_no_answer(file, seed):
     before = await answers(file.telemetry)
     assert len(before[0]) == 300
     with file.writer.begin() as connection:
-        upto = connection.execute(text("SELECT max(rowid) FROM telemetry_recent")).scalar_one() - 20
+        upto = connection.execute(text("SELECT max(row_no) FROM telemetry_recent")).scalar_one() - 20
         # Series 1 has been copied, series 2 not yet: rows of series 1 are in both tables.
         connection.execute(text("UPDATE telemetry_merge SET upto=:upto, cursor=1"), {"upto": upto})
         connection.execute(
-            text("INSERT INTO telemetry_sorted SELECT * FROM telemetry_recent WHERE rowid<=:upto AND series_id=1"),
+            text(
+                f"INSERT INTO telemetry_sorted SELECT {COLUMNS} FROM telemetry_recent"
+                " WHERE row_no<=:upto AND series_id=1"
+            ),
             {"upto": upto},
         )
     assert await answers(file.telemetry) == before

@@ -55,7 +55,8 @@ def store(telemetry, clock):
                         found = connection.execute(text(find), named).scalar_one()
                     connection.execute(
                         text(
-                            "INSERT INTO telemetry_recent VALUES (:t, :s, :at, :key, :now, :now, :n, :text, :spelled)"
+                            "INSERT INTO telemetry_recent"
+                            " VALUES (NULL, :t, :s, :at, :key, :now, :now, :n, :text, :spelled)"
                         ),
                         {
                             "t": tenant.no,

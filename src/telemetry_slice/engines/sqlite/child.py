@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import msgspec
 from ...model.events import TenantNo
 from . import books, retention
 from .append import Appender
-from .files import open_writer
+from .aside import Aside
+from .files import open_beside, open_writer
 from .frames import (
     LENGTH,
     Request,
@@ -36,6 +38,7 @@ from .merge import IDLE_ROWS, MERGE_ROWS, STEP_ROWS, Merger
 
 CHECKPOINT_PAGES = 2_000
 IDLE_S = 1.0
+ASIDE_S = 0.01
 
 _DATA_ERRORS = (
     apsw.ConstraintError,
@@ -50,15 +53,17 @@ _DATA_ERRORS = (
 
 
 class Child:
-    """Answers calls on one connection."""
+    """Answers calls on one connection; a second one prepares what the first would be held up by."""
 
-    def __init__(self, connection: apsw.Connection, series_limit: int) -> None:
-        self._connection = connection
+    def __init__(self, path: Path, series_limit: int) -> None:
+        self._connection = connection = open_writer(path)
+        self._aside = Aside(open_beside(path))
+        self._checkpoint: Future[object] | None = None
         self._wal_pages = 0
         connection.set_wal_hook(self._count_pages)
         self._appender = Appender(connection, series_limit)
         self._letters = Letters(connection, self._appender)
-        self._merger = Merger(connection)
+        self._merger = Merger(connection, self._aside)
         self._rows_before = self._appender.recent_rows
         self._owed_rows = 0.0
         self._operations: dict[str, Callable[[msgspec.Raw], Any]] = {
@@ -108,21 +113,29 @@ class Child:
         except apsw.Error as error:
             return answer_frame(request.id, "unavailable", f"{type(error).__name__}: {error}")
 
-    def tidy(self, *, idle: bool) -> bool:
-        """One piece of housekeeping, so that nobody waits for two; whether more is waiting."""
+    def tidy(self, *, idle: bool) -> float:
+        """One piece of housekeeping, so that nobody waits for two; after how many seconds the next one is due."""
         rows = self._appender.recent_rows
         if self._merger.active:
             # Merge faster than rows arrive, else the unsorted ones would grow without bound.
             self._owed_rows += 1.5 * (rows - self._rows_before)
         self._rows_before = rows
-        if self._wal_pages >= CHECKPOINT_PAGES:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._merger.start_planned()
+        if self._checkpoint is not None and self._checkpoint.done():
+            self._checkpoint.result()
+            self._checkpoint = None
+            # What was logged meanwhile is little; with it the whole log is in the file and starts anew.
+            _checkpoint(self._connection)
             self._wal_pages = 0
+        elif self._checkpoint is None and self._wal_pages >= CHECKPOINT_PAGES:
+            self._checkpoint = self._aside.run(_checkpoint)
         elif self._merger.active:
             self._merge()
-        elif rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS):
+        elif not self._merger.planning and (rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS)):
             self._merger.begin()
-        return self._merger.active
+        if self._merger.active:
+            return 0
+        return ASIDE_S if self._merger.planning or self._checkpoint is not None else IDLE_S
 
     def _merge(self) -> None:
         while self._merger.active:
@@ -133,21 +146,26 @@ class Child:
         self._rows_before = self._appender.recent_rows
 
     def close(self) -> None:
+        self._aside.close()
         self._connection.close()
+
+
+def _checkpoint(connection: apsw.Connection) -> None:
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def serve(channel: socket.socket, child: Child) -> None:
     """Answer calls until the other end is closed."""
-    busy = False
+    due_s = IDLE_S
     while True:
-        idle = not select.select([channel], [], [], 0 if busy else IDLE_S)[0]
+        idle = not select.select([channel], [], [], due_s)[0]
         if not idle:
             head = channel.recv(LENGTH.size, socket.MSG_WAITALL)
             if len(head) < LENGTH.size:
                 return
             frame = channel.recv(LENGTH.unpack(head)[0], socket.MSG_WAITALL)
             channel.sendall(child.answer(decode_request(frame)))
-        busy = child.tidy(idle=idle)
+        due_s = child.tidy(idle=idle)
 
 
 def main() -> None:
@@ -156,7 +174,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     descriptor, path, series_limit = sys.argv[1:]
     channel = socket.socket(fileno=int(descriptor))
-    child = Child(open_writer(Path(path)), int(series_limit))
+    child = Child(Path(path), int(series_limit))
     try:
         serve(channel, child)
     except (BrokenPipeError, ConnectionResetError):

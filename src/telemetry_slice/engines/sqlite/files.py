@@ -25,3 +25,11 @@ def open_writer(path: Path) -> apsw.Connection:
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def open_beside(path: Path) -> apsw.Connection:
+    """A second connection beside the writer's, for planning and checkpoints."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(10_000)
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection

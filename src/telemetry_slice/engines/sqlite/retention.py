@@ -18,7 +18,7 @@ def expire(connection: apsw.Connection, before_us: int, tenant: int | None) -> t
         return connection.total_changes() - before
 
     recent = delete(
-        "DELETE FROM telemetry_recent WHERE rowid IN (SELECT rowid FROM telemetry_recent"
+        "DELETE FROM telemetry_recent WHERE row_no IN (SELECT row_no FROM telemetry_recent"
         f" WHERE recorded_us < :before{whose} LIMIT :limit)"
     )
     gone = delete(

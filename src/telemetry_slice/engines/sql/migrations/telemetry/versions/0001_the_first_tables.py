@@ -53,7 +53,8 @@ STATEMENTS = (
         meaning INTEGER NOT NULL,
         PRIMARY KEY (tenant_no, event_key)
     ) STRICT, WITHOUT ROWID""",
-    f"CREATE TABLE telemetry_recent ({ROW}) STRICT",
+    # A number once given is never given again: a merge under way knows its rows by theirs.
+    f"CREATE TABLE telemetry_recent (row_no INTEGER PRIMARY KEY AUTOINCREMENT, {ROW}) STRICT",
     f"CREATE TABLE telemetry_sorted ({ROW}, PRIMARY KEY (series_id, recorded_us, event_key)) STRICT, WITHOUT ROWID",
     "CREATE TABLE telemetry_merge (upto INTEGER NOT NULL, cursor INTEGER NOT NULL, stored_us INTEGER NOT NULL) STRICT",
     "INSERT INTO telemetry_merge VALUES (0, 0, 0)",
@@ -61,7 +62,7 @@ STATEMENTS = (
         SELECT {COLUMNS} FROM telemetry_sorted
         UNION ALL
         SELECT {COLUMNS} FROM telemetry_recent
-        WHERE rowid > (SELECT upto FROM telemetry_merge) OR series_id > (SELECT cursor FROM telemetry_merge)""",
+        WHERE row_no > (SELECT upto FROM telemetry_merge) OR series_id > (SELECT cursor FROM telemetry_merge)""",
     """CREATE VIEW series_latest AS
         SELECT series_id, tenant_no, device_no, recorded_us, event_key, number, text, last_received_us AS received_us
         FROM (
