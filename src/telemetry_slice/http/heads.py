@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .packets import JoinedWrites
 from .problems import MEDIA_TYPE
 
 MAX_HEAD_BYTES = 64 << 10
@@ -38,6 +39,7 @@ class BoundedHeads(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that says nothing has the same time as one that says little."""
         super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,7 +16,7 @@ import apsw
 
 from .aside import Aside
 
-STEP_ROWS = 1_000
+STEP_ROWS = 500
 DROP_ROWS = 4_000
 MERGE_ROWS = 32_768
 IDLE_ROWS = 512
