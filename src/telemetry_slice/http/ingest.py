@@ -252,6 +252,8 @@ async def _read(receive: Receive, most: int) -> bytes:
 
 
 def _is_ndjson(content_type: bytes) -> bool:
+    if content_type == b"application/json":
+        return False
     media_type, _, parameters = content_type.partition(b";")
     media_type = media_type.strip().lower()
     if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():

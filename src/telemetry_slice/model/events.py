@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
@@ -105,6 +106,7 @@ _NUMBER = struct.Struct(">d")
 _LENGTH = struct.Struct(">H")
 _HASH = struct.Struct(">q")
 _MEANING_VERSION = 1
+_NAMES_KEPT = 10_000
 
 
 def _text(text: str | None) -> bytes:
@@ -125,20 +127,26 @@ def encode_meaning(device_id: str, recorded_us: int, measurements: Sequence[Meas
     for kind_of, unit, kind, value in (
         sorted(measurements, key=lambda m: m[0]) if len(measurements) > 1 else measurements
     ):
-        parts.append(_text(kind_of))
-        parts.append(_text(unit))
-        parts.append(bytes((kind,)))
+        parts.append(_named(kind_of, unit, kind))
         # Adding 0.0 turns -0.0 into 0.0 and leaves every other number as it is.
         parts.append(_text(value) if isinstance(value, str) else _NUMBER.pack(value + 0.0))
     return b"".join(parts)
 
 
+@lru_cache(_NAMES_KEPT)
+def _named(kind_of: str, unit: str | None, kind: int) -> bytes:
+    return _text(kind_of) + _text(unit) + bytes((kind,))
+
+
+_hash_of_nothing = blake2b(digest_size=8, person=b"tslice-meaning")
+
+
 def meaning_of(device_id: str, recorded_us: int, measurements: Sequence[Measurement]) -> int:
     """The signed 64-bit meaning of an event: BLAKE2b-64 over `encode_meaning`."""
-    digest = blake2b(
-        encode_meaning(device_id, recorded_us, measurements), digest_size=8, person=b"tslice-meaning"
-    ).digest()
-    meaning: int = _HASH.unpack(digest)[0]
+    # A copy costs less than parsing the parameters anew.
+    hashed = _hash_of_nothing.copy()
+    hashed.update(encode_meaning(device_id, recorded_us, measurements))
+    meaning: int = _HASH.unpack(hashed.digest())[0]
     return meaning
 
 

@@ -159,7 +159,8 @@ class Books:
         self._counts: Counter[tuple[int, int, str, str]] = Counter()
 
     def bump(self, tenant: int, received_us: int, entry: str, code: str, count: int) -> None:
-        self._counts[tenant, received_us - received_us % MINUTE_US, entry, code] += count
+        key = (tenant, received_us - received_us % MINUTE_US, entry, code)
+        self._counts[key] = self._counts.get(key, 0) + count
 
     def write(self) -> None:
         totals: Counter[tuple[int, str, str]] = Counter()
@@ -182,7 +183,7 @@ class Verdicts:
 
     def __init__(self, batch: EventBatch) -> None:
         self.batch = batch
-        self.outcomes = bytearray(len(batch))
+        self.outcomes = bytearray(len(batch.keys))
         self.reasons: dict[int, str] = dict(batch.doomed)
 
 
@@ -236,7 +237,8 @@ class Appender:
             self.decide(decided, stored_us)
             books = Books(self._connection)
             for verdict in decided:
-                self._bury(verdict)
+                if verdict.reasons:
+                    self._bury(verdict)
                 _account(verdict, books)
             self._announce(message for message, new in zip(messages, fresh, strict=True) if new)
             books.write()
@@ -378,6 +380,9 @@ def _account(verdict: Verdicts, books: Books) -> None:
         count = verdict.outcomes.count(outcome)
         if count:
             books.bump(batch.tenant, batch.received_us, entry, "", count)
+    # Most batches have none, and a Counter costs more than all of the above.
+    if not verdict.reasons:
+        return
     for reason, count in Counter(verdict.reasons.values()).items():
         books.bump(batch.tenant, batch.received_us, "dead", str(reason), count)
 
@@ -389,5 +394,7 @@ def detail_of(reason: str) -> str:
 
 def settlement_of(verdicts: Iterable[Verdicts], stored_us: int) -> Settlement:
     listed = list(verdicts)
+    if not any(verdict.reasons for verdict in listed):
+        return Settlement(tuple(bytes(verdict.outcomes) for verdict in listed), {}, stored_us)
     reasons = {(b, e): str(reason) for b, verdict in enumerate(listed) for e, reason in verdict.reasons.items()}
     return Settlement(tuple(bytes(verdict.outcomes) for verdict in listed), reasons, stored_us)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import structlog
 
@@ -131,11 +132,17 @@ class Gate:
                 retry_after_s=60,
                 policy="dead-letters",
             )
-        return await self._take(tenant, self._quotas_of(principal).requests, 1)
+        verdict = await self._limiter.admit(self._quotas_of(principal).requests, 1)
+        if verdict.broken is not None:
+            self._break(tenant, verdict, verdict.broken, 1)
+        return verdict
 
     async def admit_events(self, principal: KeyPrincipal, count: int) -> Verdict:
         """Take `count` events from the quotas. Raises SliceError QUOTA_EXCEEDED."""
-        return await self._take(principal.tenant, self._quotas_of(principal).events, count)
+        verdict = await self._limiter.admit(self._quotas_of(principal).events, count)
+        if verdict.broken is not None:
+            self._break(principal.tenant, verdict, verdict.broken, count)
+        return verdict
 
     def _quotas_of(self, principal: KeyPrincipal) -> _Quotas:
         """The quotas of a key, made anew when its tenant's limits may have changed."""
@@ -159,12 +166,9 @@ class Gate:
             self._quotas[principal.key_id] = known
         return known
 
-    async def _take(self, tenant: Tenant, quotas: tuple[Quota, ...], cost: int) -> Verdict:
-        verdict = await self._limiter.admit(quotas, cost)
-        if verdict.broken is not None:
-            self._refuse(tenant, RejectCode.QUOTA, cost)
-            raise QuotaExceededError(verdict.broken, verdict)
-        return verdict
+    def _break(self, tenant: Tenant, verdict: Verdict, broken: Quota, cost: int) -> NoReturn:
+        self._refuse(tenant, RejectCode.QUOTA, cost)
+        raise QuotaExceededError(broken, verdict)
 
     def _refuse(self, tenant: Tenant, code: RejectCode, count: int = 1) -> None:
         self.totals.reject(tenant.no, self._clock.now_us(), code, count)
