@@ -61,3 +61,10 @@ def bare_inserts_per_second(folder: Path, rows: int = 300_000, batch: int = 5_00
     for leftover in folder.glob("bare.db*"):
         leftover.unlink()
     return rows / took
+
+
+def cpu_times() -> tuple[float, float, float]:
+    """Seconds of all processors since boot: in all, waiting for the disk, taken by the host for other machines."""
+    values = [int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    tick = os.sysconf("SC_CLK_TCK")
+    return sum(values) / tick, values[4] / tick, values[7] / tick
