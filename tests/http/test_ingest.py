@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 import zstandard
 
-from telemetry_slice import runtime
 from telemetry_slice.engines.inprocess import HandOffQueue
 from telemetry_slice.engines.sqlite.store import SqliteStore
 from telemetry_slice.model.times import DAY_US, rfc3339
+from telemetry_slice.runtime import embedded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -315,7 +315,7 @@ class RepeatingQueue(HandOffQueue):
 
 
 async def test_a_lost_message_unbalances_the_books(opened_house, event, monkeypatch):
-    monkeypatch.setattr(runtime, "HandOffQueue", ForgetfulQueue)
+    monkeypatch.setattr(embedded, "HandOffQueue", ForgetfulQueue)
     async with opened_house() as house:
         acme, beta = await house.tenant(), await house.tenant()
         for tenant in (acme, beta):
@@ -337,7 +337,7 @@ async def test_a_repeated_message_is_counted_once(opened_house, event, monkeypat
         queues.append(RepeatingQueue(*arguments))
         return queues[0]
 
-    monkeypatch.setattr(runtime, "HandOffQueue", made)
+    monkeypatch.setattr(embedded, "HandOffQueue", made)
     async with opened_house() as house:
         acme = await house.tenant()
         first = event()

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from telemetry_slice import runtime
 from telemetry_slice.engines.inprocess import HandOffQueue, TokenBuckets
+from telemetry_slice.runtime import embedded
 
 DEFAULTS = {"limit_key_per_second": 100, "limit_tenant_per_second": 1_000, "limit_global_per_second": 10_000}
 WAIT = {"Prefer": "wait=10"}
@@ -17,7 +17,7 @@ WAIT = {"Prefer": "wait=10"}
 def now(monkeypatch):
     """The limiter's monotonic clock."""
     clock = SimpleNamespace(s=1_000.0)
-    monkeypatch.setattr(runtime, "TokenBuckets", lambda: TokenBuckets(lambda: clock.s))
+    monkeypatch.setattr(embedded, "TokenBuckets", lambda: TokenBuckets(lambda: clock.s))
     return clock
 
 
@@ -184,7 +184,7 @@ def padded(event, size):
 
 async def test_capacity_is_bounded_and_shared(opened_house, event, monkeypatch):
     """With the writer stuck, a flood gets 503 and leaves room for its neighbour; nothing accepted is lost."""
-    monkeypatch.setattr(runtime, "HandOffQueue", SlowQueue)
+    monkeypatch.setattr(embedded, "HandOffQueue", SlowQueue)
     async with opened_house(max_inflight_bytes=1 << 20) as house:
         acme, beta = await house.tenant(), await house.tenant()
         flood = [asyncio.create_task(acme.gateway.send(padded(event, 10_000))) for _ in range(60)]
@@ -218,7 +218,7 @@ def tuple_of_held(house):
 
 
 async def test_the_queue_is_bounded(opened_house, event, monkeypatch):
-    monkeypatch.setattr(runtime, "HandOffQueue", SlowQueue)
+    monkeypatch.setattr(embedded, "HandOffQueue", SlowQueue)
     async with opened_house(max_queued_events=1_000) as house:
         acme = await house.tenant()
         batches = [[event() for _ in range(300)] for _ in range(5)]
@@ -240,7 +240,7 @@ async def test_the_queue_is_bounded(opened_house, event, monkeypatch):
 
 async def test_a_disk_that_is_nearly_full(opened_house, event, monkeypatch):
     disk = SimpleNamespace(free=10**12)
-    monkeypatch.setattr(runtime, "DataDisk", lambda folder: SimpleNamespace(usage=lambda: (1, disk.free)))
+    monkeypatch.setattr(embedded, "DataDisk", lambda folder: SimpleNamespace(usage=lambda: (1, disk.free)))
     async with opened_house() as house:
         acme = await house.tenant()
 

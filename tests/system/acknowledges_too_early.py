@@ -2,10 +2,10 @@
 
 import asyncio
 
-from telemetry_slice import runtime
 from telemetry_slice.cli import main
 from telemetry_slice.engines.inprocess import HandOffQueue
 from telemetry_slice.model.events import Message
+from telemetry_slice.runtime import embedded
 
 
 class HastyQueue(HandOffQueue):
@@ -15,5 +15,5 @@ class HastyQueue(HandOffQueue):
         self._unwatched = asyncio.ensure_future(super().put(message))
 
 
-runtime.HandOffQueue = HastyQueue
+embedded.HandOffQueue = HastyQueue
 main()

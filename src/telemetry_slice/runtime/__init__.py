@@ -1,0 +1,8 @@
+"""The composition root: settings → engines → flow → doors, and their order of starting and stopping."""
+
+from .doors import serve
+from .embedded import build_embedded, migrate_embedded
+from .logs import set_up_logging
+from .platform import Platform
+
+__all__ = ["Platform", "build_embedded", "migrate_embedded", "serve", "set_up_logging"]

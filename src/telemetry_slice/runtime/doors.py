@@ -1,0 +1,71 @@
+"""Serving a platform over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import uvicorn
+
+from ..http.app import ASGIApp
+from ..http.heads import BoundedHeads
+from ..settings import Settings
+from .platform import Platform
+
+
+def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How the doors are served."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="off",
+        http=BoundedHeads,
+        loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=64 << 10,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        ssl_certfile=settings.tls_cert and str(settings.tls_cert),
+        ssl_keyfile=settings.tls_key and str(settings.tls_key),
+    )
+
+
+class Doors(uvicorn.Server):
+    """The HTTP server. Signals are the business of whoever runs it."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._on_started()
+
+
+async def serve(
+    platform: Platform, settings: Settings, listener: socket.socket, stop: asyncio.Event, on_started: Callable[[], None]
+) -> None:
+    """Serve a started platform on the bound `listener` until `stop` is set; open requests are finished."""
+    doors = Doors(uvicorn_config(platform.app, settings), on_started)
+
+    async def close_when_told() -> None:
+        await stop.wait()
+        doors.should_exit = True
+
+    watch = asyncio.create_task(close_when_told())
+    try:
+        await doors.serve(sockets=[listener])
+    finally:
+        watch.cancel()
