@@ -22,10 +22,11 @@ CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE
 
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
 MIB = 1 << 20
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 class Settings(BaseSettings):
-    """The embedded platform's settings, their units and defaults."""
+    """Units and defaults. Without a PostgreSQL address the installation is embedded: one process over one folder."""
 
     model_config = SettingsConfigDict(
         env_prefix="TSLICE_", toml_file="tslice.toml", extra="ignore", frozen=True, env_ignore_empty=True
@@ -34,10 +35,32 @@ class Settings(BaseSettings):
     data: Path = Field(Path("./data"), description="Data folder.")
     database_url: str | None = Field(
         None,
-        description="sqlite:///DIR/telemetry.db, another way to name the data folder; no other engine is built in.",
+        description="sqlite:///DIR/telemetry.db, another way to name the data folder; or"
+        " postgresql://tslice_api:…@HOST/DATABASE, signed in as the API role: then the installation is distributed.",
+    )
+    database_writer_url: str | None = Field(
+        None, description="The same database, signed in as the writer role; distributed only."
+    )
+    database_migration_url: str | None = Field(
+        None, description="The same database, signed in as the migration role; read by `tslice migrate` alone."
     )
     queue_url: str = Field(
-        "inprocess:", pattern="^inprocess:$", description="The queue: inprocess: is the one built in."
+        "inprocess:",
+        pattern=r"^(inprocess:|nats://.+)$",
+        description="inprocess:, or nats://HOST:PORT of every JetStream server, comma-separated; distributed only.",
+    )
+    queue_monitor_url: str | None = Field(
+        None, description="Monitoring address of every JetStream server, comma-separated: durability is checked there."
+    )
+    queue_durability: Literal["checked", "assumed"] = Field(
+        "checked", description="assumed = start without looking whether the queue waits for the disk."
+    )
+    queue_replicas: Literal[1, 3, 5] = Field(1, description="Copies of the queue: 1 on one server, 3 in a cluster.")
+    queue_bytes: int = Field(
+        1024 * MIB, ge=16 * MIB, description="Bytes the queue holds on disk; above it ingest answers 503."
+    )
+    redis_url: str | None = Field(
+        None, description="redis://HOST:PORT of Valkey or Redis: quotas and news between processes; distributed only."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -124,10 +147,36 @@ class Settings(BaseSettings):
         if not isinstance(values, dict) or not values.get("database_url"):
             return values
         url = str(values["database_url"])
+        if url.startswith(_POSTGRES):
+            return values
         found = re.fullmatch(r"sqlite:///(.+)/telemetry\.db", url)
         if not found:
-            raise ValueError("TSLICE_DATABASE_URL must be sqlite:///DIR/telemetry.db")
+            raise ValueError("TSLICE_DATABASE_URL must be sqlite:///DIR/telemetry.db or postgresql://…")
         return {"data": found[1]} | values
+
+    @property
+    def distributed(self) -> bool:
+        """Whether the engines are servers of their own."""
+        return self.database_url is not None and self.database_url.startswith(_POSTGRES)
+
+    @model_validator(mode="after")
+    def _engines_that_fit(self) -> Settings:
+        needed = {
+            "TSLICE_DATABASE_WRITER_URL": self.database_writer_url,
+            "TSLICE_QUEUE_URL": None if self.queue_url == "inprocess:" else self.queue_url,
+            "TSLICE_REDIS_URL": self.redis_url,
+        }
+        if self.distributed:
+            missing = [name for name, value in needed.items() if value is None]
+            if missing:
+                raise ValueError(f"TSLICE_DATABASE_URL is PostgreSQL: {', '.join(missing)} must be set as well")
+            if self.queue_monitor_url is None and self.queue_durability == "checked":
+                raise ValueError("TSLICE_QUEUE_MONITOR_URL must be set, or TSLICE_QUEUE_DURABILITY=assumed")
+        else:
+            given = [name for name, value in needed.items() if value is not None]
+            if given:
+                raise ValueError(f"{', '.join(given)} belongs to a distributed installation: set TSLICE_DATABASE_URL")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

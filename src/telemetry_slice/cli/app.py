@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..model.errors import UnavailableError
 from . import administration
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
@@ -49,6 +51,8 @@ def up(
     from .exposure import check_exposure
 
     settings = settings_of(data=data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    if settings.distributed:
+        raise CliError("tslice up is the embedded platform; with PostgreSQL it is `tslice serve --role all`")
     if not demo_public:
         check_exposure(settings.host, settings.data, wants_demo=not no_demo)
     from .up import run_up
@@ -56,17 +60,54 @@ def up(
     run_up(settings, wants_demo=not no_demo)
 
 
+class RoleName(StrEnum):
+    """A part of a distributed installation."""
+
+    API = "api"
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+    ALL = "all"
+
+
+@app.command()
+def serve(
+    *,
+    role: Annotated[RoleName, typer.Option(help="all = every role on this machine, under a supervisor.")],
+    data: Data,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
+    apis: Annotated[int, typer.Option(min=1, max=64, help="API processes of --role all.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Writers of --role all.")] = 2,
+    listener: Annotated[int | None, typer.Option(hidden=True)] = None,
+    supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run one role of a distributed installation; its servers are named by settings. SIGHUP to `all` replaces every
+    process without losing a request."""
+    from .configuration import settings_of
+    from .serve import run_serve
+
+    settings = settings_of(data=data, host=host, port=port)
+    run_serve(settings, role.value, apis=apis, workers=workers, listener=listener, supervisor=supervisor)
+
+
 @app.command()
 def migrate(*, data: Data) -> None:
-    """Bring the schemas of a data folder up to date; `up` does the same when it starts."""
+    """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL."""
     from ..engines.sql.migrate import NewerSchemaError
     from ..engines.sqlite.folder import FolderBusyError
     from ..runtime import migrate_embedded
     from .configuration import settings_of
 
+    settings = settings_of(data=data)
     try:
-        migrate_embedded(settings_of(data=data))
-    except (FolderBusyError, NewerSchemaError) as error:
+        if settings.distributed:
+            from ..runtime.distributed import migrate_distributed
+
+            migrate_distributed(settings)
+            print("The database is up to date")
+            return
+        migrate_embedded(settings)
+    except (FolderBusyError, NewerSchemaError, UnavailableError, ValueError) as error:
         raise CliError(str(error)) from error
     print(f"{data} is up to date")
 

@@ -156,7 +156,8 @@ async def check_server(url: str, token: str | None, *, own: bool = False) -> lis
         if skew > SKEW_S:
             found = f"this machine and the server differ by {skew:.0f} s"
             findings.append(Finding("clocks", False, found, "let both use NTP"))
-        findings.append(forecast(status))
+        if status["storage"] is not None:
+            findings.append(forecast(status))
     return findings
 
 

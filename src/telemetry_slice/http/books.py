@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from ..flow.history import Storage
 from ..model.errors import invalid
 from ..model.times import parse_time, rfc3339
 from .principal import Anyone, Reader, services_of
@@ -43,11 +44,11 @@ class StorageBody(Wire):
 
 
 class StatusBody(Wire):
-    """The server's state."""
+    """The server's state; without `storage` where the data lies on servers of their own."""
 
     version: str
     now: str
-    storage: StorageBody
+    storage: StorageBody | None
 
 
 def _instant(name: str, text: str | None) -> int | None:
@@ -91,16 +92,19 @@ async def read_books(
 async def read_status(request: Request, _principal: Anyone) -> StatusBody:
     """For everybody who has signed in: the forecast concerns all."""
     services = services_of(request)
-    storage = services.storage.look()
     return StatusBody(
         version=services.version,
         now=rfc3339(services.clock.now_us()),
-        storage=StorageBody(
-            data_bytes=storage.data_bytes,
-            free_bytes=storage.free_bytes,
-            bytes_per_day=storage.bytes_per_day,
-            days_left=storage.days_left,
-            ingest="open" if storage.closed is None else "refused",
-            reason=storage.closed,
-        ),
+        storage=None if services.storage is None else _storage(services.storage.look()),
+    )
+
+
+def _storage(storage: Storage) -> StorageBody:
+    return StorageBody(
+        data_bytes=storage.data_bytes,
+        free_bytes=storage.free_bytes,
+        bytes_per_day=storage.bytes_per_day,
+        days_left=storage.days_left,
+        ingest="open" if storage.closed is None else "refused",
+        reason=storage.closed,
     )

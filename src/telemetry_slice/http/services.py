@@ -28,7 +28,7 @@ class Services:
         version: of the package.
         query: stored telemetry; live: news of it.
         books: the books of a tenant; letters: its dead letters.
-        storage: how full the disk is.
+        storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
         metrics_token: opens /metrics beyond loopback.
         devices_changed: called with the tenant when a device was created or deleted.
@@ -46,7 +46,7 @@ class Services:
     live: Hub
     books: Bookkeeper
     letters: Letters
-    storage: StorageGuard
+    storage: StorageGuard | None
     readiness: Callable[[], str | None]
     metrics_token: str | None
     devices_changed: Callable[[TenantNo], None]

@@ -3,6 +3,6 @@
 from .doors import serve
 from .embedded import build_embedded, migrate_embedded
 from .logs import set_up_logging
-from .platform import Platform
+from .platform import Platform, Role
 
-__all__ = ["Platform", "build_embedded", "migrate_embedded", "serve", "set_up_logging"]
+__all__ = ["Platform", "Role", "build_embedded", "migrate_embedded", "serve", "set_up_logging"]

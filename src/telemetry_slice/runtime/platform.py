@@ -53,6 +53,16 @@ class Platform:
         self.state = state
 
 
+class Role:
+    """A process that serves nobody over HTTP: a writer, the scheduler."""
+
+    def __init__(
+        self, *, start: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self.start = start
+        self.stop = stop
+
+
 class ReadyState:
     """Why the platform is not ready; None when it is."""
 

@@ -33,7 +33,7 @@ export function BooksPage() {
       {books.isError && <Failure message={messageOf(books.error)} onRetry={() => void books.refetch()} />}
       {books.isPending && <Loading label="Loading the books" />}
       {books.data && <Figures books={books.data} />}
-      {status.data && <Storage status={status.data} />}
+      {status.data?.storage && <Storage storage={status.data.storage} />}
     </>
   );
 }
@@ -138,8 +138,7 @@ function Entry(props: { name: string; count: number; testId?: string; nested?: b
   );
 }
 
-function Storage({ status }: { status: Status }) {
-  const { storage } = status;
+function Storage({ storage }: { storage: NonNullable<Status["storage"]> }) {
   const share = storage.dataBytes / Math.max(1, storage.dataBytes + storage.freeBytes);
   return (
     <section className="card panel" aria-label="Storage">

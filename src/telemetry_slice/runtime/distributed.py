@@ -1,0 +1,253 @@
+"""The distributed installation: PostgreSQL, JetStream and Valkey between API processes, writers and a scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from ..engines.inprocess import SystemClock, TokenBuckets
+from ..engines.nats.envelope import largest_message_bytes
+from ..engines.nats.queue import JetStreamQueue
+from ..engines.nats.settings import LaneSettings
+from ..engines.postgres.leader import Leader
+from ..engines.postgres.migrate import migrate
+from ..engines.postgres.reads import open_reading, readers_over
+from ..engines.postgres.registry import open_registry
+from ..engines.postgres.store import PostgresStore
+from ..engines.redis.bus import RedisBus
+from ..engines.redis.limiter import RedisLimiter
+from ..engines.sql.letters import LetterReads
+from ..engines.sql.readers import Readers
+from ..engines.sql.reads import SqlTelemetry
+from ..engines.sqlite.secrets import ensure_secrets
+from ..flow.access import Access, Secrets, new_signing_key
+from ..flow.books import Bookkeeper
+from ..flow.gate.admit import Gate
+from ..flow.gate.letters import Letters
+from ..flow.history import keep_retention
+from ..flow.live import Hub
+from ..flow.query import Query
+from ..flow.writer import Writer, run_writers
+from ..http.services import Services
+from ..model.errors import UnavailableError
+from ..model.times import DAY_US
+from ..settings import Settings
+from .platform import (
+    Platform,
+    ReadyState,
+    Role,
+    application,
+    every,
+    flush_counts,
+    gate_settings,
+    kept_up,
+    settle_collector,
+)
+
+log = structlog.get_logger()
+
+FLUSH_EVERY_S = 1.0
+TIDY_EVERY_S = 60.0
+DRAIN_S = 20.0
+WRITER_LOOPS = 2
+"""One leases and prepares while another waits for the database."""
+PARTITIONS_EVERY_S = 3_600.0
+PARTITIONS_AHEAD_US = 62 * DAY_US
+
+Loop = Callable[[], Coroutine[Any, Any, None]]
+
+
+def _url(value: str | None) -> str:
+    """A setting that `Settings` has made sure of."""
+    if value is None:
+        raise ValueError("the installation is not distributed")
+    return value
+
+
+def _queue(settings: Settings) -> JetStreamQueue:
+    largest = largest_message_bytes(settings.max_decoded_bytes, settings.max_request_events)
+    return JetStreamQueue(
+        LaneSettings(
+            tuple(url.strip() for url in settings.queue_url.split(",")),
+            monitor_url=settings.queue_monitor_url,
+            durability_assumed=settings.queue_durability == "assumed",
+            replicas=settings.queue_replicas,
+            max_bytes=settings.queue_bytes,
+            max_message_bytes=largest,
+        )
+    )
+
+
+class _Database:
+    """The reading side and the store that one process works with."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.reading = open_reading(_url(settings.database_url))
+        self.readers: Readers = readers_over(self.reading)
+        self.store = PostgresStore(
+            _url(settings.database_writer_url), LetterReads(self.readers), series_limit=settings.max_series
+        )
+
+    def close(self) -> None:
+        self.store.close()
+        self.readers.close()
+        self.reading.dispose()
+
+
+class _Loops:
+    """Endless loops, kept up until they are ended."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, *loops: Loop) -> None:
+        self._tasks.extend(asyncio.create_task(kept_up(loop)) for loop in loops)
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _tell_nobody(_url: str) -> None:
+    """The address belongs to the supervisor that owns the socket."""
+
+
+def migrate_distributed(settings: Settings) -> None:
+    """Bring the database's schemas up to date.
+
+    Raises ValueError without TSLICE_DATABASE_MIGRATION_URL, NewerSchemaError.
+    """
+    if settings.database_migration_url is None:
+        raise ValueError("TSLICE_DATABASE_MIGRATION_URL must be set: the role that may change tables")
+    migrate(settings.database_migration_url)
+
+
+def build_api(settings: Settings) -> Platform:
+    """One of the API processes; they share nothing but the servers and the folder's secrets."""
+    clock = SystemClock()
+    state = ReadyState()
+    secrets = ensure_secrets(settings.data, new_signing_key)
+    registry = open_registry(_url(settings.database_url), clock)
+    database = _Database(settings)
+    store = database.store
+    queue = _queue(settings)
+    bus = RedisBus(_url(settings.redis_url))
+    limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
+    access = Access(
+        Secrets(secrets.pepper, secrets.signing_key),
+        tenants=registry.tenants,
+        keys=registry.keys,
+        accounts=registry.accounts,
+        sessions=registry.sessions,
+        first_run=registry.first_run,
+        clock=clock,
+    )
+    gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
+    services = Services(
+        access=access,
+        tenants=registry.tenants,
+        devices=registry.devices,
+        keys=registry.keys,
+        accounts=registry.accounts,
+        clock=clock,
+        cursor_secret=secrets.cursor_secret,
+        version=version("telemetry-slice"),
+        query=Query(SqlTelemetry(database.readers), registry.devices, clock, secrets.cursor_secret),
+        live=Hub(bus),
+        books=Bookkeeper(gate.totals, queue, store),
+        letters=Letters(store, registry.devices),
+        storage=None,
+        readiness=state,
+        metrics_token=settings.metrics_token,
+        devices_changed=bus.tell_change,
+    )
+    loops = _Loops()
+    flush = partial(flush_counts, gate, store)
+
+    async def start() -> None:
+        await queue.start()
+        await bus.start()
+        await limiter.start()
+        bus.on_change(gate.forget_devices)
+        bus.expect_outcomes(gate.totals.incarnation)
+        await flush()
+        loops.start(partial(every, FLUSH_EVERY_S, flush), partial(every, TIDY_EVERY_S, access.tidy))
+        settle_collector()
+        state.reason = None
+
+    async def stop() -> None:
+        """1. no longer ready; 2. what waits is durable; 3. counts and keys' use are kept; 4. engines close."""
+        state.reason = "stopping"
+        await queue.close()
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await flush()
+                await access.tidy()
+        except (TimeoutError, UnavailableError) as error:
+            log.warning("stopped_without_flushing", error=str(error))
+        await loops.end()
+        await bus.stop()
+        await limiter.stop()
+        access.close()
+        await asyncio.to_thread(database.close)
+        await asyncio.to_thread(registry.close)
+
+    return Platform(application(services, gate, settings), services, start=start, stop=stop, tell_url=_tell_nobody, state=state)
+
+
+def build_worker(settings: Settings) -> Role:
+    """One of the writers: queue → store."""
+    database = _Database(settings)
+    queue = _queue(settings)
+    bus = RedisBus(_url(settings.redis_url))
+    writer = Writer(queue, database.store, bus, max_events=settings.batch_events)
+    loops = _Loops()
+
+    async def start() -> None:
+        await queue.start()
+        await bus.start()
+        loops.start(partial(run_writers, writer, WRITER_LOOPS))
+        settle_collector()
+
+    async def stop() -> None:
+        """What is leased and not settled is given back: another writer, or this one after a restart, has it next."""
+        await loops.end()
+        await queue.close()
+        await bus.stop()
+        await asyncio.to_thread(database.close)
+
+    return Role(start=start, stop=stop)
+
+
+def build_scheduler(settings: Settings) -> Role:
+    """What is done once for all: partitions made ahead, retention. Several may run; one works."""
+    clock = SystemClock()
+    database = _Database(settings)
+    leader = Leader(_url(settings.database_writer_url))
+    loops = _Loops()
+
+    async def make_partitions() -> None:
+        while True:
+            made = await database.store.ensure_partitions(clock.now_us(), PARTITIONS_AHEAD_US)
+            if made:
+                log.info("partitions_made", count=made)
+            await asyncio.sleep(PARTITIONS_EVERY_S)
+
+    duties: list[Loop] = [make_partitions]
+    if settings.retention_days is not None:
+        duties.append(partial(keep_retention, database.store, clock, settings.retention_days))
+
+    async def start() -> None:
+        loops.start(partial(leader.lead, duties))
+
+    async def stop() -> None:
+        await loops.end()
+        await asyncio.to_thread(database.close)
+
+    return Role(start=start, stop=stop)
