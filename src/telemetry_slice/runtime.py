@@ -175,6 +175,7 @@ def build_embedded(settings: Settings) -> Platform:
         clock=clock,
     )
     gate = Gate(queue, registry.devices, TokenBuckets(), bus, clock, gate_settings(settings))
+    bus.on_change(gate.forget_devices)
     writer = Writer(queue, store, bus, max_events=settings.batch_events)
 
     def close_gate(reason: str | None) -> None:
@@ -197,7 +198,7 @@ def build_embedded(settings: Settings) -> Platform:
         storage=guard,
         readiness=state,
         metrics_token=settings.metrics_token,
-        devices_changed=gate.forget_devices,
+        devices_changed=bus.tell_change,
     )
     limits = IngestLimits(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_request_events)
     app: ASGIApp = Ingest(create_app(services), access, gate, clock, limits)
