@@ -4,6 +4,7 @@ import os
 import random
 
 import pytest
+from deploy.local.valkey import Valkey
 
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
@@ -80,3 +81,10 @@ def seed():
     chosen = int(os.environ.get("TSLICE_TEST_SEED", random.SystemRandom().getrandbits(32)))
     print(f"TSLICE_TEST_SEED={chosen}")
     return chosen
+
+
+@pytest.fixture(scope="session")
+def valkey():
+    """A Valkey server for tests that leave it alive and do not mind one another's keys."""
+    with Valkey() as server:
+        yield server

@@ -1,8 +1,13 @@
 """Quotas on every engine. Time stands still unless told."""
 
+import asyncio
+from contextlib import asynccontextmanager
+
 import pytest
 
 from telemetry_slice.engines.inprocess import TokenBuckets
+from telemetry_slice.engines.redis.connection import Server
+from telemetry_slice.engines.redis.limiter import RedisLimiter
 from telemetry_slice.ports.edge import Quota
 
 
@@ -14,7 +19,32 @@ class Now:
         return self.s
 
 
-LIMITERS = {"inprocess": TokenBuckets}
+class Nobody:
+    """The local limiter of an engine that must not need one."""
+
+    async def admit(self, quotas, cost):
+        raise AssertionError("the server did not decide")
+
+
+@asynccontextmanager
+async def in_process(request, now):
+    yield TokenBuckets(now)
+
+
+@asynccontextmanager
+async def redis(request, now):
+    """The script as it is, but for the clock it asks: what the server's own clock does is in tests/engines."""
+    url = request.getfixturevalue("valkey").url
+    link = await Server(url).connect()
+    await link.ask(("FLUSHALL",))
+    await link.close()
+    limiter = RedisLimiter(url, Nobody(), answer_s=10, now_s=now)
+    await limiter.start()
+    yield limiter
+    await limiter.stop()
+
+
+LIMITERS = {"inprocess": in_process, "redis": redis}
 """How to make a limiter over a monotonic clock; a new engine adds its line."""
 
 
@@ -24,8 +54,9 @@ def now():
 
 
 @pytest.fixture(params=sorted(LIMITERS))
-def limiter(request, now):
-    return LIMITERS[request.param](now)
+async def limiter(request, now):
+    async with LIMITERS[request.param](request, now) as made:
+        yield made
 
 
 def key(limit=10, name="one"):
@@ -33,7 +64,9 @@ def key(limit=10, name="one"):
 
 
 async def admitted(limiter, quotas, tries, cost=1):
-    return [(await limiter.admit(quotas, cost)).broken is None for _ in range(tries)].count(True)
+    """How many of `tries` at once are admitted, in the order in which they were asked."""
+    verdicts = await asyncio.gather(*(limiter.admit(quotas, cost) for _ in range(tries)))
+    return [verdict.broken is None for verdict in verdicts].count(True)
 
 
 @pytest.mark.parametrize("limit", [1, 100, 10_000])

@@ -341,9 +341,26 @@ async def test_who_waits_for_an_outcome_learns_it(registry, clock, acme):
     gate = Gate(Deciding(), registry.devices, TokenBuckets(clock.monotonic), bus, clock, GateSettings())
     key = GatewayKey(acme, "k")
     receipts = await asyncio.gather(
-        *(gate.accept(key, events(f"d{n}"), clock.now_us(), wants_outcome=n % 2 == 0) for n in range(10))
+        *(gate.accept(key, events(f"d{n}"), clock.now_us(), wait_s=20 if n % 2 == 0 else None) for n in range(10))
     )
     assert [receipt.settlement is not None for receipt in receipts] == [n % 2 == 0 for n in range(10)]
     for receipt in receipts[::2]:
         assert receipt.settlement.number == receipt.batch.total
+    assert bus._awaited == {}
+
+
+async def test_an_outcome_that_comes_after_the_hand_over_is_waited_for_and_no_longer_than_asked(registry, clock, acme):
+    bus = LocalBus()
+    queue = Queue()
+    gate = Gate(queue, registry.devices, TokenBuckets(clock.monotonic), bus, clock, GateSettings())
+    key = GatewayKey(acme, "k")
+    asked = asyncio.ensure_future(gate.accept(key, events("d1"), clock.now_us(), wait_s=20))
+    async with asyncio.timeout(20):
+        while not queue.kept:
+            await asyncio.sleep(0)
+        assert not asked.done()
+        bus.publish(queue.kept[0], settlement := SimpleNamespace(outcomes=()))
+        assert (await asked).settlement is settlement
+        receipt = await gate.accept(key, events("d1"), clock.now_us(), wait_s=0.01)
+    assert (receipt.accepted, receipt.settlement) == (1, None)
     assert bus._awaited == {}

@@ -64,6 +64,58 @@ async def test_duplicates_the_dead_other_devices_types_and_tenants_are_not_seen(
     assert [r.value for r in await next_frame(watcher.frames())] == [7.0]
 
 
+class Interrupted(LocalBus):
+    """A bus that begins to hear, is interrupted and hears again when told."""
+
+    def __init__(self):
+        super().__init__()
+        self.hearing = []
+
+    def listen(self, tenant, listener, hearing=None):
+        self.hearing.append(hearing)
+        return super().listen(tenant, listener)
+
+
+async def test_a_watcher_has_begun_when_all_is_heard_and_sees_a_gap_for_what_may_be_missed_later():
+    bus = Interrupted()
+    hub = Hub(bus)
+    watcher = hub.watch(ACME)
+    begun = asyncio.ensure_future(watcher.begun(20))
+    await asyncio.sleep(0)
+    assert not begun.done()
+    publish(bus, ACME, [(1, reading(1.0))])
+    (hearing,) = bus.hearing
+    hearing(True)
+    await begun
+    frames = watcher.frames()
+    assert [r.value for r in await next_frame(frames)] == [1.0]
+    publish(bus, ACME, [(1, reading(2.0))])
+    hearing(True)
+    assert await next_frame(frames) == ()
+    assert [r.value for r in await next_frame(frames)] == [2.0]
+    for _ in range(3):
+        hearing(False)
+    assert await next_frame(frames) == ()
+    assert watcher.deaf
+    late = hub.watch(ACME)
+    await late.begun(20)
+    assert late.deaf
+    hearing(False)
+    hearing(True)
+    for each in (frames, late.frames()):
+        assert await next_frame(each) == ()
+    assert not watcher.deaf
+    assert not late.deaf
+
+
+async def test_who_is_told_too_late_that_all_is_heard_reads_again():
+    bus = Interrupted()
+    watcher = Hub(bus).watch(ACME)
+    await watcher.begun(0.01)
+    bus.hearing[0](True)
+    assert await next_frame(watcher.frames()) == ()
+
+
 async def test_frames_are_bounded():
     bus = LocalBus()
     watcher = Hub(bus).watch(ACME)
@@ -106,8 +158,8 @@ async def test_nobody_listens_to_the_bus_when_nobody_watches():
     class Counting(LocalBus):
         listening = 0
 
-        def listen(self, tenant, listener):
-            end = super().listen(tenant, listener)
+        def listen(self, tenant, listener, hearing=None):
+            end = super().listen(tenant, listener, hearing)
             self.listening += 1
 
             def ended():

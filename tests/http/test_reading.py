@@ -369,6 +369,28 @@ async def test_live_frames(live_server, as_, acme, beta, boiler, monkeypatch):
     await until(lambda: not live_server.hub._watchers)
 
 
+async def test_what_may_have_been_missed_is_a_gap_and_an_outage_of_news_is_said(live_server, as_, acme, boiler):
+    headers = await as_("service read")
+    async with live_server.connect(additional_headers=headers) as connection:
+        assert "degraded" not in await receive(connection, "hello")
+        # Settled before by a writer that may have died before it could tell.
+        batch = EventBatch(acme.no, 7)
+        live_server.bus.publish(Message(b"i" * 16, 1, (batch,)), Settlement((), redelivered=True))
+        assert await receive(connection, "heartbeat") == {
+            "kind": "heartbeat", "epoch": live_server.hub.epoch, "sequence": 1,
+        }  # fmt: skip
+        live_server.hub._note(acme.no, hearing=False)
+        frame = await receive(connection, "heartbeat")
+        assert (frame["sequence"], frame["degraded"]) == (2, True)
+        async with live_server.connect(additional_headers=headers) as another:
+            assert (await receive(another, "hello"))["degraded"] is True
+        live_server.hub._note(acme.no, hearing=True)
+        frame = await receive(connection, "heartbeat")
+        assert (frame["sequence"], frame.get("degraded")) == (3, None)
+        live_server.publish(acme, boiler, [1])
+        assert (await receive(connection, "events"))["sequence"] == 4
+
+
 async def test_live_refuses_with_a_status_before_it_opens(live_server, as_, boiler, beta):
     async def status(query="", **headers):
         with pytest.raises(InvalidStatus) as refusal:

@@ -13,7 +13,7 @@ import structlog
 from ..model.books import HeldMessage
 from ..model.errors import QueueFullError, UnavailableError
 from ..model.events import Message, Settlement, TenantNo
-from ..ports.edge import Quota, StoredListener, Verdict
+from ..ports.edge import ChangeListener, HearingListener, Quota, StoredListener, Verdict
 
 SWEEP_S = 1.0
 P = ParamSpec("P")
@@ -219,11 +219,12 @@ def _tell(listener: Callable[P, None], *news: P.args, **more: P.kwargs) -> None:
 
 
 class LocalBus:
-    """News within one process, delivered in the call of `publish`."""
+    """News within one process, delivered in the call that tells it."""
 
     def __init__(self) -> None:
-        self._listeners: dict[TenantNo, set[StoredListener]] = {}
+        self._listeners: dict[TenantNo, set[tuple[StoredListener, HearingListener | None]]] = {}
         self._awaited: dict[tuple[bytes, int], Callable[[Settlement], None]] = {}
+        self._on_change: list[ChangeListener] = []
 
     def publish(self, message: Message, settlement: Settlement) -> None:
         callback = self._awaited.pop((message.incarnation, message.sequence), None)
@@ -231,17 +232,27 @@ class LocalBus:
             _tell(callback, settlement)
         if not self._listeners:
             return
+        if settlement.redelivered:
+            for batch in message.batches:
+                for _, hearing in tuple(self._listeners.get(batch.tenant, ())):
+                    if hearing is not None:
+                        _tell(hearing, True)
         for batch, outcomes in zip(message.batches, settlement.outcomes, strict=False):
-            for listener in tuple(self._listeners.get(batch.tenant, ())):
+            for listener, _ in tuple(self._listeners.get(batch.tenant, ())):
                 _tell(listener, batch, outcomes, settlement.stored_us)
 
-    def listen(self, tenant: TenantNo, listener: StoredListener) -> Callable[[], None]:
-        self._listeners.setdefault(tenant, set()).add(listener)
+    def listen(
+        self, tenant: TenantNo, listener: StoredListener, hearing: HearingListener | None = None
+    ) -> Callable[[], None]:
+        pair = (listener, hearing)
+        self._listeners.setdefault(tenant, set()).add(pair)
+        if hearing is not None:
+            _tell(hearing, True)
 
         def end() -> None:
             listeners = self._listeners.get(tenant)
             if listeners is not None:
-                listeners.discard(listener)
+                listeners.discard(pair)
                 if not listeners:
                     del self._listeners[tenant]
 
@@ -253,5 +264,18 @@ class LocalBus:
 
         def end() -> None:
             self._awaited.pop(key, None)
+
+        return end
+
+    def tell_change(self, tenant: TenantNo) -> None:
+        for listener in tuple(self._on_change):
+            _tell(listener, tenant)
+
+    def on_change(self, listener: ChangeListener) -> Callable[[], None]:
+        self._on_change.append(listener)
+
+        def end() -> None:
+            if listener in self._on_change:
+                self._on_change.remove(listener)
 
         return end

@@ -1,7 +1,8 @@
 """News of stored events for whoever watches: best effort and bounded; a slow reader is cut off, never waited for.
 
 Every watcher has a sequence of its own within the epoch of this process. A gap in the sequence, another epoch or
-silence tells it to read again what it missed; nothing here is the truth about what is stored.
+silence tells it to read again what it missed; nothing here is the truth about what is stored. What the bus may have
+missed becomes a gap in every sequence of the tenant.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ class Watcher:
 
     Attributes:
         cut: set when the watcher fell behind and was cut off.
+        deaf: whether no news can be heard at the moment.
     """
 
     def __init__(
         self, device_no: int | None, types: frozenset[str] | None, pending_events: int, end: Callable[[Watcher], None]
     ) -> None:
         self.cut = asyncio.Event()
+        self.deaf = False
+        self._begun = asyncio.Event()
+        self._missed = False
         self._device_no = device_no
         self._types = types
         self._pending_events = pending_events
@@ -59,15 +64,36 @@ class Watcher:
             self._waiting.append((batch, outcomes, stored_us))
         self._news.set()
 
+    def note(self, *, hearing: bool) -> None:
+        """The bus hears all from now on, or nothing for the time being; what came before may have been missed."""
+        # Before the watcher has begun there is nothing it could have missed, and an outage goes on until it ends.
+        if self._begun.is_set() and (hearing or not self.deaf):
+            self._missed = True
+            self._news.set()
+        self.deaf = not hearing
+        self._begun.set()
+
+    async def begun(self, timeout_s: float) -> None:
+        """Wait until all that is stored from now on will be heard, or will be seen as missed."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._begun.wait()
+        except TimeoutError:
+            self._begun.set()
+
     async def frames(self) -> AsyncIterator[Sequence[Reading]]:
         """Readings as they are stored, gathered for a moment, at most `FRAME_READINGS` at a time; ends once cut off.
 
-        What is stored while the caller sends a frame counts against the watcher's bound.
+        An empty frame stands for readings that may have been missed; `deaf` may have changed with it. What is stored
+        while the caller sends a frame counts against the watcher's bound.
         """
         while not self.cut.is_set():
             await self._news.wait()
             await asyncio.sleep(FLUSH_S / 2)
             self._news.clear()
+            if self._missed:
+                self._missed = False
+                yield ()
             frame: list[Reading] = []
             while self._waiting:
                 batch, outcomes, stored_us = self._waiting.popleft()
@@ -120,6 +146,7 @@ class Hub:
         self._pending_events = pending_events
         self._watchers: dict[TenantNo, set[Watcher]] = {}
         self._endings: dict[TenantNo, Callable[[], None]] = {}
+        self._hearing: dict[TenantNo, bool] = {}
 
     def watch(self, tenant: TenantNo, *, device_no: int | None = None, types: Sequence[str] | None = None) -> Watcher:
         """A new watcher of the tenant's stored readings, of one device and some types if given.
@@ -141,9 +168,18 @@ class Hub:
         LIVE_SOCKETS.inc()
         if tenant not in self._endings:
             self._endings[tenant] = self._bus.listen(
-                tenant, lambda batch, outcomes, stored_us: self._tell(tenant, batch, outcomes, stored_us)
+                tenant,
+                lambda batch, outcomes, stored_us: self._tell(tenant, batch, outcomes, stored_us),
+                lambda hearing: self._note(tenant, hearing=hearing),
             )
+        elif tenant in self._hearing:
+            watcher.note(hearing=self._hearing[tenant])
         return watcher
+
+    def _note(self, tenant: TenantNo, *, hearing: bool) -> None:
+        self._hearing[tenant] = hearing
+        for watcher in self._watchers.get(tenant, ()):
+            watcher.note(hearing=hearing)
 
     def _tell(self, tenant: TenantNo, batch: EventBatch, outcomes: bytes, stored_us: int) -> None:
         for watcher in self._watchers.get(tenant, ()):
@@ -157,4 +193,5 @@ class Hub:
         LIVE_SOCKETS.dec()
         if not watchers:
             del self._watchers[tenant]
+            self._hearing.pop(tenant, None)
             self._endings.pop(tenant)()

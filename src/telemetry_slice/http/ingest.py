@@ -138,7 +138,7 @@ class Ingest:
                 events_verdict = await self._gate.admit_events(principal, len(decoded.events))
                 verdict = _tighter(verdict, events_verdict)
             wait_s = _wait_s(headers)
-            receipt = await self._gate.accept(principal, decoded, received_us, wants_outcome=wait_s is not None)
+            receipt = await self._gate.accept(principal, decoded, received_us, wait_s=wait_s)
         INGEST_SECONDS.observe(time.perf_counter() - began)
         answer = [(b"content-type", b"application/json"), *_rate_limit(verdict)]
         if not receipt.accepted:

@@ -1,7 +1,8 @@
 """Stored events as they are stored, over a WebSocket of JSON text frames.
 
 `hello` first; then `events`, numbered 1, 2, 3, …; a `heartbeat` with the last number every two seconds. A gap, another
-epoch or five silent seconds tell the client to read again. What the client says is ignored.
+epoch or five silent seconds tell the client to read again. A frame with `degraded` says that no news can be heard at
+the moment; the end of that is a gap. What the client says is ignored.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ router = APIRouter(tags=["telemetry"])
 HEARTBEAT_S = 2.0
 RECHECK_S = 30.0
 CLOSE_S = 2.0
+BEGIN_S = 1.0
 TOO_SLOW = 1013
 NOT_ALLOWED = 1008
 _encode = msgspec.json.Encoder().encode
@@ -49,16 +51,23 @@ class _Stream:
                 self._sequence += 1
                 frame["events"] = [{"deviceId": reading.device_id, **reading_body(reading)} for reading in readings]
             frame["sequence"] = self._sequence
+            if self._watcher.deaf:
+                frame["degraded"] = True
             await self._socket.send_text(_encode(frame).decode())
             # A socket with room in its buffer does not wait: let the others have their turn.
             await asyncio.sleep(0)
 
     async def hello(self) -> None:
+        await self._watcher.begun(BEGIN_S)
         await self._send("hello")
 
     async def events(self) -> None:
         async for readings in self._watcher.frames():
-            await self._send("events", readings)
+            if readings:
+                await self._send("events", readings)
+            else:
+                self._sequence += 1
+                await self._send("heartbeat")
 
     async def heartbeats(self) -> None:
         while True:

@@ -53,15 +53,42 @@ class Limiter(Protocol):
 StoredListener = Callable[[EventBatch, bytes, int], None]
 """Called with a settled batch, its outcome bytes and stored_us."""
 
+HearingListener = Callable[[bool], None]
+"""Called with True when all news is heard from now on and what came before may have been missed, and with False when
+none is heard until the next True."""
+
+ChangeListener = Callable[[TenantNo | None], None]
+"""Called with the tenant whose devices have changed; None when changes of any tenant may have been missed."""
+
 
 class Bus(Protocol):
-    """News of settled messages, best effort: a lost piece of news is never a lost event."""
+    """News between processes, best effort: a lost piece of news is never a lost event, and never lost without a word.
+
+    Every listener is called on the event loop of the process, and must not block.
+    """
 
     def publish(self, message: Message, settlement: Settlement) -> None:
-        """Tell whoever listens. Never blocks, never raises."""
+        """Tell whoever listens. Never blocks, never raises.
 
-    def listen(self, tenant: TenantNo, listener: StoredListener) -> Callable[[], None]:
-        """Call `listener` for each settled batch of `tenant`; the returned function ends it."""
+        A `redelivered` message may have been settled by a process that died before it could tell: the listeners to its
+        tenants are told that they may have missed something.
+        """
+
+    def listen(
+        self, tenant: TenantNo, listener: StoredListener, hearing: HearingListener | None = None
+    ) -> Callable[[], None]:
+        """Call `listener` for each settled batch of `tenant`; the returned function ends it.
+
+        `hearing` is called with True as soon as the listening has begun, perhaps before this returns.
+        """
 
     def await_outcome(self, message: Message, callback: Callable[[Settlement], None]) -> Callable[[], None]:
-        """Call `callback` once with the settlement of `message`; the returned function ends the wait."""
+        """Call `callback` once with the settlement of `message`, which says `wants_outcome`; the returned function ends
+        the wait. Whoever waits has a deadline: the outcome may not come.
+        """
+
+    def tell_change(self, tenant: TenantNo) -> None:
+        """Tell every process that devices of `tenant` have changed. Never blocks, never raises."""
+
+    def on_change(self, listener: ChangeListener) -> Callable[[], None]:
+        """Call `listener` for each change told by any process, this one included; the returned function ends it."""

@@ -99,6 +99,7 @@ def build_embedded(settings: Settings) -> Platform:
         clock=clock,
     )
     gate = Gate(queue, registry.devices, TokenBuckets(), bus, clock, gate_settings(settings))
+    bus.on_change(gate.forget_devices)
     writer = Writer(queue, store, bus, max_events=settings.batch_events)
 
     def close_gate(reason: str | None) -> None:
@@ -121,7 +122,7 @@ def build_embedded(settings: Settings) -> Platform:
         storage=guard,
         readiness=state,
         metrics_token=settings.metrics_token,
-        devices_changed=gate.forget_devices,
+        devices_changed=bus.tell_change,
     )
     app = application(services, gate, settings)
     tasks: list[asyncio.Task[None]] = []

@@ -102,6 +102,17 @@ describe("a live stream", () => {
     expect(resyncs).toBe(2);
   });
 
+  it("says when the server itself hears nothing, and asks again before and after", () => {
+    newest().say(hello());
+    newest().say({ ...heartbeat(1), degraded: true });
+    expect(stream.state).toBe("degraded");
+    newest().say({ ...heartbeat(1), degraded: true });
+    expect(resyncs).toBe(2);
+    newest().say(heartbeat(2));
+    expect(stream.state).toBe("live");
+    expect(resyncs).toBe(3);
+  });
+
   it("asks again when the epoch changes", () => {
     newest().say(hello("a", 5));
     newest().say(frame(6, "b"));

@@ -5,10 +5,11 @@ import type { LiveEvent, LiveFrame } from "./types";
  *
  * Frames carry an epoch and a sequence. Whatever might have been missed (a first or new connection, another epoch, a jump in
  * the sequence, a heartbeat ahead of what arrived) is reported by `onResync`, and the page asks for its data anew. A stream
- * silent for longer than five seconds is dropped and opened again, with growing pauses while the server is away.
+ * silent for longer than five seconds is dropped and opened again, with growing pauses while the server is away. A server that
+ * hears no news itself says so in every frame.
  */
 
-export type LiveState = "connecting" | "live" | "reconnecting" | "paused";
+export type LiveState = "connecting" | "live" | "degraded" | "reconnecting" | "paused";
 
 /** The part of WebSocket this module uses. */
 export interface Socket {
@@ -88,7 +89,7 @@ export class LiveStream {
       this.epoch = frame.epoch;
       this.sequence = frame.sequence;
       this.failures = 0;
-      this.become("live");
+      this.become(frame.degraded ? "degraded" : "live");
       this.options.onResync();
       return;
     }
@@ -97,6 +98,7 @@ export class LiveStream {
     const missed = frame.epoch !== this.epoch || frame.sequence !== expected;
     this.epoch = frame.epoch;
     this.sequence = frame.sequence;
+    this.become(frame.degraded ? "degraded" : "live");
     if (missed) this.options.onResync();
     if (frame.kind === "events") this.options.onEvents(frame.events);
   }

@@ -37,7 +37,9 @@ export interface LiveEvent extends ReadingView {
   deviceId: string;
 }
 
-export type LiveFrame =
-  | { kind: "hello"; epoch: string; sequence: number }
-  | { kind: "events"; epoch: string; sequence: number; events: LiveEvent[] }
-  | { kind: "heartbeat"; epoch: string; sequence: number };
+export type LiveFrame = {
+  epoch: string;
+  sequence: number;
+  /** The server hears no news at the moment. */
+  degraded?: boolean;
+} & ({ kind: "hello" } | { kind: "events"; events: LiveEvent[] } | { kind: "heartbeat" });

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -179,9 +181,9 @@ class Gate:
         self._refuse(tenant, code)
 
     async def accept(
-        self, principal: KeyPrincipal, decoded: Decoded, received_us: int, *, wants_outcome: bool = False
+        self, principal: KeyPrincipal, decoded: Decoded, received_us: int, *, wait_s: float | None = None
     ) -> Receipt:
-        """Make the valid events durable.
+        """Make the valid events durable, and wait up to `wait_s` for what the writer decides, if that is given.
 
         Raises:
             SliceError: CAPACITY if the queue is full, UNAVAILABLE if the outcome is unknown.
@@ -198,19 +200,27 @@ class Gate:
             UNKNOWN_FIELDS.inc(decoded.unknown_fields)
         receipt = Receipt(len(places), decoded.rejected, batch, places)
         if places:
-            await self._put(tenant, receipt, wants_outcome=wants_outcome)
+            await self._put(tenant, receipt, wait_s)
             ACCEPTED_EVENTS.inc(len(places))
         return receipt
 
-    async def _put(self, tenant: Tenant, receipt: Receipt, *, wants_outcome: bool) -> None:
-        message = self.totals.message(receipt.batch, wants_outcome=wants_outcome)
+    async def _put(self, tenant: Tenant, receipt: Receipt, wait_s: float | None) -> None:
+        message = self.totals.message(receipt.batch, wants_outcome=wait_s is not None)
+        learned = None if wait_s is None else asyncio.Event()
 
         def learn(settlement: Settlement) -> None:
             receipt.settlement = settlement
+            if learned is not None:
+                learned.set()
 
-        forget = self._bus.await_outcome(message, learn) if wants_outcome else None
+        forget = None if learned is None else self._bus.await_outcome(message, learn)
         try:
             await self._queue.put(message)
+            if learned is not None and not learned.is_set():
+                # Where the writer is another process, the events are durable before they are settled.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await learned.wait()
         except QueueFullError:
             # Raised before the queue's first await: the number just given is still the newest.
             self.totals.take_back(message)
@@ -255,9 +265,12 @@ class Gate:
                 known.numbers[device_id] = device.no if device.deleted_us is None else DELETED
         return known.numbers
 
-    def forget_devices(self, tenant: TenantNo) -> None:
-        """Look the tenant's devices up again: one was created or deleted."""
-        self._known.pop(tenant, None)
+    def forget_devices(self, tenant: TenantNo | None) -> None:
+        """Look the tenant's devices up again, with None everybody's: one was created or deleted, or may have been."""
+        if tenant is None:
+            self._known.clear()
+        else:
+            self._known.pop(tenant, None)
 
 
 def _first(own: int | None, common: int) -> int:

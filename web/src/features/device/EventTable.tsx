@@ -35,7 +35,7 @@ export function EventTable({ deviceId, span, types, arrivals, liveState }: Event
   const events = useEvents(deviceId, {
     type: chosen,
     span,
-    poll: liveState === "reconnecting" && span.kind === "rolling",
+    poll: (liveState === "reconnecting" || liveState === "degraded") && span.kind === "rolling",
   });
   const now = useNow(10_000, span.kind === "rolling");
   const edges = edgesOf(span, now);

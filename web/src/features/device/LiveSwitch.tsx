@@ -5,6 +5,7 @@ import { Icon } from "../../ui/Icon";
 const words: Record<LiveState, string> = {
   connecting: "Connecting",
   live: "Live",
+  degraded: "Live readings interrupted",
   reconnecting: "Reconnecting",
   paused: "Paused",
 };

