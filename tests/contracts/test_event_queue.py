@@ -4,11 +4,14 @@ import asyncio
 import random
 from collections import Counter
 from itertools import count
+from uuid import uuid4
 
 import pytest
 
 from telemetry_slice.engines import inprocess
 from telemetry_slice.engines.inprocess import HandOffQueue
+from telemetry_slice.engines.nats.queue import JetStreamQueue
+from telemetry_slice.engines.nats.settings import LaneSettings
 from telemetry_slice.model.errors import QueueFullError, UnavailableError
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo
 
@@ -37,7 +40,36 @@ class InProcess:
         pass
 
 
-QUEUES = {"inprocess": InProcess}
+class JetStream:
+    """A lane of its own on a real server."""
+
+    def __init__(self, request, monkeypatch):
+        self.server = request.getfixturevalue("nats_server")
+
+    async def open(self):
+        queue = JetStreamQueue(
+            LaneSettings(
+                (self.server.url,),
+                lane=uuid4().hex,
+                monitor_url=self.server.monitor_url,
+                max_bytes=256 << 10,
+                timeout_s=2,
+            )
+        )
+        await queue.start()
+        return queue
+
+    def fall_silent(self):
+        self.server.pause()
+
+    def speak(self):
+        self.server.resume()
+
+    async def close(self, queue):
+        await queue.close(drain_s=0)
+
+
+QUEUES = {"inprocess": InProcess, "nats": JetStream}
 """How to make an empty, bounded queue; a new engine adds its line."""
 
 

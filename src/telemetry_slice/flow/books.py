@@ -85,19 +85,20 @@ class Bookkeeper:
 
 def _accepted(tenant: TenantNo, here: dict[bytes, int], held: Sequence[HeldMessage], store: StoreBooks) -> int:
     """Σ over gates of the highest running total anyone knows: the gate itself, the queue, the store."""
-    highest = Counter(here)
+    highest: Counter[bytes] = Counter(here)
     for incarnation, total in store.announced_by.items():
         highest[incarnation] = max(highest[incarnation], total)
     for message in held:
         for owner, _, _, total in message.batches:
             if owner == tenant:
                 highest[message.incarnation] = max(highest[message.incarnation], total)
-    return highest.total()
+    return sum(highest.values())
 
 
 def _newest(incarnation: bytes, store: StoreBooks) -> int:
     """The highest settled sequence of a gate."""
-    return max((store.claimed.get(incarnation, 0), *store.ahead.get(incarnation, ())))
+    newest: int = max((store.claimed.get(incarnation, 0), *store.ahead.get(incarnation, ())))
+    return newest
 
 
 def _settled(message: HeldMessage, store: StoreBooks) -> bool:
