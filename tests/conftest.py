@@ -5,6 +5,7 @@ import random
 
 import pytest
 from deploy.local.valkey import Valkey
+from deploy.local.nats import NatsServer
 
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
@@ -73,6 +74,13 @@ def access(registry, clock, signing_key):
     )
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory):
+    """A server that many tests share, each with lanes of its own."""
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture

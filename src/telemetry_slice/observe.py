@@ -25,6 +25,15 @@ SETTLED = tuple(_SETTLED.labels(outcome) for outcome in ("stored", "duplicate", 
 """By the value of `Outcome`."""
 WRITER_PAUSED = Gauge("tslice_writer_paused", "1 while the writer buries nothing because the store itself is suspect")
 
+QUEUE_PACKS = Counter("tslice_queue_packs_total", "Packs of messages that the queue's servers keep")
+QUEUE_PUBLISH_SECONDS = Histogram(
+    "tslice_queue_publish_seconds",
+    "Time from sending a pack to the servers' acknowledgement",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+QUEUE_POISONED = Counter("tslice_queue_poisoned_packs_total", "Packs whose bytes were damaged, kept aside")
+QUEUE_STALLS = Counter("tslice_queue_stalls_total", "Pulls from the queue that went silent and were begun anew")
+
 LIVE_SOCKETS = Gauge("tslice_live_sockets", "Open live connections")
 LIVE_DROPPED = Counter("tslice_live_dropped_total", "Live connections closed because their reader was too slow")
 

@@ -3,77 +3,159 @@
 import asyncio
 import random
 from collections import Counter
+from itertools import count
+from uuid import uuid4
 
 import pytest
 
 from telemetry_slice.engines import inprocess
 from telemetry_slice.engines.inprocess import HandOffQueue
+from telemetry_slice.engines.nats.queue import JetStreamQueue
+from telemetry_slice.engines.nats.settings import LaneSettings
 from telemetry_slice.model.errors import QueueFullError, UnavailableError
-from telemetry_slice.model.events import EventBatch, Message, TenantNo
+from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo
 
 GATE = b"gate" * 4
 ACME, BETA, GAMMA = map(TenantNo, (1, 2, 3))
-MAX_EVENTS = 1_000
-TIMEOUT_S = 0.3
-"""How long a sender waits before it hears that the outcome is unknown."""
 
 
-def made_in_process(monkeypatch):
-    monkeypatch.setattr(inprocess, "SWEEP_S", 0.01)
-    return HandOffQueue(MAX_EVENTS, TIMEOUT_S)
+class InProcess:
+    """The hand-over within one process."""
+
+    MAX_EVENTS = 1_000
+
+    def __init__(self, request, monkeypatch):
+        monkeypatch.setattr(inprocess, "SWEEP_S", 0.01)
+
+    async def open(self):
+        return HandOffQueue(self.MAX_EVENTS, timeout_s=0.3)
+
+    def fall_silent(self):
+        """Senders hear nothing while nobody settles anything."""
+
+    def speak(self):
+        pass
+
+    async def close(self, queue):
+        pass
 
 
-QUEUES = {"inprocess": made_in_process}
-"""How to make an empty queue of MAX_EVENTS with TIMEOUT_S; a new engine adds its line."""
+class JetStream:
+    """A lane of its own on a real server."""
+
+    def __init__(self, request, monkeypatch):
+        self.server = request.getfixturevalue("nats_server")
+
+    async def open(self):
+        queue = JetStreamQueue(
+            LaneSettings(
+                (self.server.url,),
+                lane=uuid4().hex,
+                monitor_url=self.server.monitor_url,
+                max_bytes=256 << 10,
+                timeout_s=2,
+            )
+        )
+        await queue.start()
+        return queue
+
+    def fall_silent(self):
+        self.server.pause()
+
+    def speak(self):
+        self.server.resume()
+
+    async def close(self, queue):
+        await queue.close(drain_s=0)
+
+
+QUEUES = {"inprocess": InProcess, "nats": JetStream}
+"""How to make an empty, bounded queue; a new engine adds its line."""
 
 
 @pytest.fixture(params=sorted(QUEUES))
-def queue(request, monkeypatch):
-    return QUEUES[request.param](monkeypatch)
+def harness(request, monkeypatch):
+    return QUEUES[request.param](request, monkeypatch)
+
+
+@pytest.fixture
+async def queue(harness):
+    opened = await harness.open()
+    yield opened
+    await harness.close(opened)
 
 
 def message(sequence, count=1, tenant=ACME):
-    return Message(GATE, sequence, (EventBatch(tenant, 7, keys=[bytes(16)] * count),))
+    batch = EventBatch(
+        tenant,
+        7,
+        keys=[bytes(16)] * count,
+        texts=[None] * count,
+        devices=[1] * count,
+        device_ids=["meter"] * count,
+        recorded_us=[5] * count,
+        meanings=[-1] * count,
+        measurements=[(("n", None, int(Kind.NUMBER), 1.5),)] * count,
+        total=sequence * 10,
+    )
+    return Message(GATE, sequence, (batch,))
 
 
 def sequences(messages):
     return [each.sequence for each in messages]
 
 
-def held(queue):
-    return sorted(each.sequence for each in queue.held())
+async def held(queue):
+    return sorted(each.sequence for each in await queue.held())
 
 
 async def until(true):
-    async with asyncio.timeout(10):
-        while not true():
+    async with asyncio.timeout(20):
+        while not await true():
             await asyncio.sleep(0.001)
+
+
+async def until_held(queue, wanted):
+    """The queue holds exactly `wanted`; an ack takes effect soon, on some engines not at once."""
+
+    async def settled():
+        try:
+            return await held(queue) == wanted
+        except UnavailableError:
+            return False
+
+    await until(settled)
 
 
 async def put_all(queue, messages):
     """Senders of the messages, once the queue holds them all."""
     senders = [asyncio.create_task(queue.put(each)) for each in messages]
-    await until(lambda: set(sequences(messages)) <= set(held(queue)))
+
+    async def taken():
+        return set(sequences(messages)) <= set(await held(queue))
+
+    await until(taken)
     return senders
 
 
-async def lease_within(queue, max_events, seconds=5.0):
+async def lease_within(queue, max_events, seconds=10.0):
     return list(await asyncio.wait_for(queue.lease(max_events), seconds))
 
 
 async def test_what_is_put_is_leased_and_forgotten_when_acked(queue):
     (sender,) = await put_all(queue, [message(1, 3)])
-    assert [(each.incarnation, each.sequence, tuple(each.batches)) for each in queue.held()] == [
-        (GATE, 1, ((ACME, 7, 3),))
+    assert [(each.incarnation, each.sequence, tuple(each.batches)) for each in await queue.held()] == [
+        (GATE, 1, ((ACME, 7, 3, 10),))
     ]
     (leased,) = await lease_within(queue, 10)
     assert (leased.incarnation, leased.sequence, leased.event_count) == (GATE, 1, 3)
-    assert held(queue) == [1]
+    assert leased == message(1, 3)
+    assert await held(queue) == [1]
     await queue.ack([leased])
     await asyncio.wait_for(sender, 5)
-    assert held(queue) == []
+    await until_held(queue, [])
     await queue.ack([leased])
-    assert held(queue) == []
+    assert await held(queue) == []
 
 
 async def test_a_lease_waits_for_a_message(queue):
@@ -112,57 +194,102 @@ async def test_a_retried_message_comes_again_after_its_delay(queue):
     leased = await lease_within(queue, 10)
     given_back = loop.time()
     await queue.retry(leased, 0.1)
-    assert held(queue) == [1]
+    assert await held(queue) == [1]
     again = await lease_within(queue, 10)
     assert sequences(again) == [1]
     assert loop.time() - given_back >= 0.09
     await queue.ack(again)
-    assert held(queue) == []
+    await until_held(queue, [])
     await asyncio.gather(sender, return_exceptions=True)
 
 
 async def test_the_bound_refuses_and_takes_nothing(queue):
-    senders = await put_all(queue, [message(1, MAX_EVENTS - 10)])
+    taken = []
+    for number in count(1):
+        sender = asyncio.create_task(queue.put(message(number, 100)))
+
+        async def decided(sender=sender, number=number):
+            return sender.done() or number in await held(queue)
+
+        await until(decided)
+        if sender.done() and isinstance(sender.exception(), QueueFullError):
+            break
+        taken.append(number)
+    refused = number
+    assert len(taken) > 5
+    assert await held(queue) == taken
+    leased = await lease_within(queue, 300)
+    # Leased is not settled: it still counts.
+    with pytest.raises(QueueFullError):
+        await queue.put(message(refused, 100))
+    seen = sequences(leased)
+    await queue.ack(leased)
+    while len(seen) < len(taken):
+        leased = await lease_within(queue, 300)
+        seen += sequences(leased)
+        await queue.ack(leased)
+    assert sorted(seen) == taken
+    await until_held(queue, [])
+
+    async def room():
+        # The number that was refused is the newest and is given again.
+        later = asyncio.create_task(queue.put(message(refused, 100)))
+        await asyncio.wait({later}, timeout=0.05)
+        return not (later.done() and later.exception())
+
+    await until(room)
+    leased = await lease_within(queue, 300)
+    assert sequences(leased) == [refused]
+    await queue.ack(leased)
+
+
+async def test_the_hand_over_is_bounded_in_events():
+    bound = InProcess.MAX_EVENTS
+    queue = HandOffQueue(bound)
+    senders = await put_all(queue, [message(1, bound - 10)])
     with pytest.raises(QueueFullError):
         await queue.put(message(2, 11))
-    assert held(queue) == [1]
+    assert await held(queue) == [1]
     senders += await put_all(queue, [message(3, 10)])
     with pytest.raises(QueueFullError):
         await queue.put(message(4))
-    leased = await lease_within(queue, MAX_EVENTS)
-    # Leased is not settled: it still counts.
+    leased = await lease_within(queue, bound)
     with pytest.raises(QueueFullError):
         await queue.put(message(5))
     await queue.ack(leased)
-    senders += await put_all(queue, [message(6, MAX_EVENTS)])
+    senders += await put_all(queue, [message(6, bound)])
     await queue.ack(await lease_within(queue, 1))
     await asyncio.gather(*senders)
 
 
-async def test_a_sender_that_hears_nothing_is_told_that_the_outcome_is_unknown_and_the_message_stays(queue):
-    with pytest.raises(UnavailableError):
-        await asyncio.wait_for(queue.put(message(1)), 5)
-    assert held(queue) == [1]
+async def test_a_sender_that_hears_nothing_is_told_that_the_outcome_is_unknown_and_the_message_stays(harness, queue):
+    harness.fall_silent()
+    try:
+        with pytest.raises(UnavailableError):
+            await asyncio.wait_for(queue.put(message(1)), 5)
+    finally:
+        harness.speak()
+    await until_held(queue, [1])
     leased = await lease_within(queue, 10)
     assert sequences(leased) == [1]
     await queue.ack(leased)
-    assert held(queue) == []
+    await until_held(queue, [])
 
 
 async def test_a_sender_that_gives_up_leaves_its_message(queue):
     (sender,) = await put_all(queue, [message(1)])
     sender.cancel()
     await asyncio.gather(sender, return_exceptions=True)
-    assert held(queue) == [1]
+    assert await held(queue) == [1]
     assert sequences(await lease_within(queue, 10)) == [1]
 
 
-async def test_a_long_lane_does_not_keep_others_waiting(queue):
+async def test_a_long_line_does_not_keep_others_waiting(queue):
     senders = await put_all(queue, [message(n, 5) for n in range(1, 101)])
     senders += await put_all(queue, [message(200, 5, BETA), message(300, 5, GAMMA)])
     leased = await lease_within(queue, 15)
     assert {each.batches[0].tenant for each in leased} == {ACME, BETA, GAMMA}
-    await queue.ack(leased + await lease_within(queue, MAX_EVENTS))
+    await queue.ack(leased + await lease_within(queue, 10_000))
     await asyncio.gather(*senders)
 
 
@@ -196,7 +323,7 @@ async def test_nothing_is_lost_or_kept_whatever_the_order_of_events(queue, seed)
             pass
 
     await asyncio.gather(*map(send, wanted))
-    await until(lambda: not queue.held())
+    await until_held(queue, [])
     for writer in writers:
         writer.cancel()
     await asyncio.gather(*writers, return_exceptions=True)

@@ -107,7 +107,7 @@ def test_poison_is_buried_alone(sizes, data):
     async def scenario() -> None:
         async with running(store) as queue:
             await asyncio.gather(*(queue.put(message(at + 1, batch)) for at, batch in enumerate(names)))
-            assert not queue.held()
+            assert not await queue.held()
 
     asyncio.run(scenario())
     assert sorted(store.stored.get(TenantNo(1), [])) == sorted(set(everything) - set(poison))
@@ -134,10 +134,10 @@ async def test_an_unreachable_store_buries_nothing(monkeypatch):
             *(queue.put(message(n, [str(uuid.UUID(int=n))])) for n in (1, 2, 3)), return_exceptions=True
         )
         assert all(isinstance(answer, UnavailableError) for answer in answers)
-        assert len(queue.held()) == 3
+        assert len(await queue.held()) == 3
         store.up = True
         async with asyncio.timeout(10):
-            while queue.held():
+            while await queue.held():
                 await asyncio.sleep(0.001)
     assert len(store.stored[TenantNo(1)]) == 3
     assert store.dead == {}
@@ -162,6 +162,6 @@ async def test_a_store_that_refuses_half_of_everything_is_suspected(monkeypatch,
             assert refused > 0
             store.poison.clear()
             async with asyncio.timeout(10):
-                while queue.held():
+                while await queue.held():
                     await asyncio.sleep(0.001)
             assert sum(map(len, store.stored.values())) > 0

@@ -197,7 +197,7 @@ async def test_capacity_is_bounded_and_shared(opened_house, event, monkeypatch):
         assert {answer.headers["content-type"] for answer in refusals} == {"application/problem+json"}
         neighbour = asyncio.create_task(beta.gateway.send(padded(event, 10_000)))
         async with asyncio.timeout(10):
-            while sum(count for _, _, count in tuple_of_held(house)) < 61 - len(refusals):
+            while sum(batch[2] for batch in await batches_held(house)) < 61 - len(refusals):
                 await asyncio.sleep(0.01)
         # Nothing is written while the writer is stuck, yet people read.
         assert (await acme.service.get("/api/v1/devices")).status_code == 200
@@ -213,8 +213,8 @@ async def test_capacity_is_bounded_and_shared(opened_house, event, monkeypatch):
         assert (await acme.gateway.send(padded(event, 10_000))).status_code == 202
 
 
-def tuple_of_held(house):
-    return [batch for message in house.platform.services.books._queue.held() for batch in message.batches]
+async def batches_held(house):
+    return [batch for message in await house.platform.services.books._queue.held() for batch in message.batches]
 
 
 async def test_the_queue_is_bounded(opened_house, event, monkeypatch):

@@ -59,7 +59,7 @@ class HandOffQueue:
         self._timeout_s = timeout_s
         self._events = 0
         # Tenants with waiting messages, in the order of their turns.
-        self._lanes: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
+        self._lines: OrderedDict[TenantNo, deque[_Held]] = OrderedDict()
         self._held: dict[tuple[bytes, int], _Held] = {}
         self._ready = asyncio.Event()
         self._paused = False
@@ -94,7 +94,7 @@ class HandOffQueue:
             loop.call_later(SWEEP_S, self._sweep, loop)
 
     def _enqueue(self, held: _Held) -> None:
-        self._lanes.setdefault(held.message.batches[0].tenant, deque()).append(held)
+        self._lines.setdefault(held.message.batches[0].tenant, deque()).append(held)
         if not self._paused:
             self._ready.set()
 
@@ -102,15 +102,15 @@ class HandOffQueue:
         await self._ready.wait()
         leased: list[Message] = []
         wanted = max_events
-        while self._lanes and wanted > 0:
-            tenant, lane = self._lanes.popitem(last=False)
-            # One message a turn: a tenant with a long lane waits behind everybody else's next message.
-            message = lane.popleft().message
+        while self._lines and wanted > 0:
+            tenant, line = self._lines.popitem(last=False)
+            # One message a turn: a tenant with a long line waits behind everybody else's next message.
+            message = line.popleft().message
             leased.append(message)
             wanted -= message.event_count
-            if lane:
-                self._lanes[tenant] = lane
-        if not self._lanes:
+            if line:
+                self._lines[tenant] = line
+        if not self._lines:
             self._ready.clear()
         return leased
 
@@ -129,25 +129,18 @@ class HandOffQueue:
             held = self._held.get((message.incarnation, message.sequence))
             if held is not None:
                 held.give_up("the store did not answer")
-                self._lanes.setdefault(message.batches[0].tenant, deque()).appendleft(held)
+                self._lines.setdefault(message.batches[0].tenant, deque()).appendleft(held)
         self._paused = True
         self._ready.clear()
         asyncio.get_running_loop().call_later(delay_s, self._resume)
 
     def _resume(self) -> None:
         self._paused = False
-        if self._lanes:
+        if self._lines:
             self._ready.set()
 
-    def held(self) -> Sequence[HeldMessage]:
-        return [
-            HeldMessage(
-                held.message.incarnation,
-                held.message.sequence,
-                tuple((batch.tenant, batch.received_us, len(batch)) for batch in held.message.batches),
-            )
-            for held in self._held.values()
-        ]
+    async def held(self) -> Sequence[HeldMessage]:
+        return [HeldMessage.of(held.message) for held in self._held.values()]
 
 
 class _Bucket:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..model.books import Books, HeldMessage, StoreBooks
@@ -11,6 +13,8 @@ from ..model.times import MINUTE_US
 from ..ports.events import EventQueue, EventStore
 
 TRIES = 5
+PAUSE_S = 0.02
+"""Between two readings of books that did not balance."""
 
 
 class GateTotals(Protocol):
@@ -34,29 +38,34 @@ class Bookkeeper:
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> Books:
         """The books since creation, or by received time over whole minutes that comprise [from_us, to_us).
 
-        The gate's totals and what the queue holds are noted at one instant, and the store's snapshot falls behind
-        everything sent to it before that instant and before anything put later; where an engine cannot promise the
-        second, the reading is repeated. For a range the gate's count is what its totals told the store, by minute.
+        Read in this order: what this gate accepted, what the queue holds, the store's snapshot; so each message that
+        was accepted before is found in the queue or in the store. What arrives meanwhile is told by the running totals
+        in the messages themselves. Only a message that is put, and overtaken by a later one of its gate, within one
+        reading is missed: the reading is repeated. For a range the gates' count is what their totals told the store.
         """
         ranged = from_us is not None or to_us is not None
         if ranged:
             from_us = (from_us or 0) // MINUTE_US * MINUTE_US
             to_us = None if to_us is None else -(-to_us // MINUTE_US) * MINUTE_US
-        for _ in range(TRIES):
+        for tries in range(TRIES):
+            if tries:
+                await asyncio.sleep(PAUSE_S)
             accepted_here = self._gate.accepted(tenant)
-            held = self._queue.held()
+            held = await self._queue.held()
             pending = self._gate.rejected(tenant, from_us, to_us)
             store = await self._store.books(tenant, from_us, to_us)
-            in_flight = sum(
-                _events(message, tenant, from_us, to_us) for message in held if not _settled(message, store)
-            )
-            if ranged:
-                accepted = store.announced + in_flight
-            else:
-                elsewhere = store.announced - store.announced_by.get(self._gate.incarnation, 0)
-                accepted = elsewhere + accepted_here
+            waiting = [message for message in held if not _settled(message, store)]
+            in_flight = sum(_events(message, tenant, from_us, to_us) for message in waiting)
             settled = store.stored + store.duplicate + sum(store.dead.values())
-            balanced = accepted == settled + in_flight
+            if ranged:
+                # The totals of a later message may have told the store of one that was overtaken and still waits.
+                overtaken = [message for message in waiting if message.sequence < _newest(message.incarnation, store)]
+                told = sum(_events(message, tenant, from_us, to_us) for message in overtaken)
+                balanced = settled <= store.announced <= settled + told
+                accepted = settled + in_flight if balanced else store.announced + in_flight
+            else:
+                accepted = _accepted(tenant, {self._gate.incarnation: accepted_here}, held, store)
+                balanced = accepted == settled + in_flight
             if balanced:
                 break
         rejected = Counter(store.rejected) + pending
@@ -74,6 +83,24 @@ class Bookkeeper:
         )
 
 
+def _accepted(tenant: TenantNo, here: dict[bytes, int], held: Sequence[HeldMessage], store: StoreBooks) -> int:
+    """Σ over gates of the highest running total anyone knows: the gate itself, the queue, the store."""
+    highest: Counter[bytes] = Counter(here)
+    for incarnation, total in store.announced_by.items():
+        highest[incarnation] = max(highest[incarnation], total)
+    for message in held:
+        for owner, _, _, total in message.batches:
+            if owner == tenant:
+                highest[message.incarnation] = max(highest[message.incarnation], total)
+    return sum(highest.values())
+
+
+def _newest(incarnation: bytes, store: StoreBooks) -> int:
+    """The highest settled sequence of a gate."""
+    newest: int = max((store.claimed.get(incarnation, 0), *store.ahead.get(incarnation, ())))
+    return newest
+
+
 def _settled(message: HeldMessage, store: StoreBooks) -> bool:
     claimed = store.claimed.get(message.incarnation, 0)
     return message.sequence <= claimed or message.sequence in store.ahead.get(message.incarnation, ())
@@ -82,6 +109,6 @@ def _settled(message: HeldMessage, store: StoreBooks) -> bool:
 def _events(message: HeldMessage, tenant: TenantNo, from_us: int | None, to_us: int | None) -> int:
     return sum(
         count
-        for owner, received_us, count in message.batches
+        for owner, received_us, count, _ in message.batches
         if owner == tenant and (from_us or 0) <= received_us and (to_us is None or received_us < to_us)
     )

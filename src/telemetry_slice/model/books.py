@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .events import TenantNo
+from .events import Message, TenantNo
 
 
 @dataclass(slots=True)
@@ -33,11 +33,20 @@ class StoreBooks:
 
 @dataclass(frozen=True, slots=True)
 class HeldMessage:
-    """A message the queue still holds: per batch its tenant, received time and number of events."""
+    """A message the queue still holds: per batch its tenant, received time, number of events and running total."""
 
     incarnation: bytes
     sequence: int
-    batches: tuple[tuple[TenantNo, int, int], ...]
+    batches: tuple[tuple[TenantNo, int, int, int], ...]
+
+    @classmethod
+    def of(cls, message: Message) -> HeldMessage:
+        """What the books need to know of `message`."""
+        return cls(
+            message.incarnation,
+            message.sequence,
+            tuple((batch.tenant, batch.received_us, len(batch), batch.total) for batch in message.batches),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,33 +11,44 @@ from ..model.series import DeadLetter
 
 
 class EventQueue(Protocol):
-    """Durable, at-least-once hand-over from the gate to the writer. No order is promised across tenants.
+    """Durable, at-least-once hand-over from gates to writers. No order is promised across tenants.
 
     Within a tenant the order is kept, or no message is ever lost: a message's running totals must not announce an
-    earlier one that will never be settled.
+    earlier one that will never be settled. So a number that `put` was given becomes durable before any later one of
+    its gate, or QueueFullError gives it back.
 
-    Tenants share the queue fairly: a lease takes from each tenant in turn.
+    One queue is one lane: what is in it waits for one database. Tenants share a lane fairly: a lease takes from each
+    tenant in turn, as far as the engine looks ahead.
     """
 
     async def put(self, message: Message) -> None:
         """Return only when the message would survive kill -9 of every process.
 
         Raises:
-            QueueFullError: the bound (events or bytes) is reached; nothing was taken.
-            UnavailableError: whether it was taken is unknown; the queue itself goes on delivering it if it was.
+            QueueFullError: the bound (events, bytes or messages) is reached; nothing was taken. Raised before the first
+                await, so that the message's number is still the newest and can be given again.
+            UnavailableError: whether it will survive is unknown. It stays in the queue as long as this process lives,
+                and the queue goes on trying to keep and deliver it, under the same number.
         """
 
     async def lease(self, max_events: int) -> Sequence[Message]:
         """Wait for messages and take some, about `max_events` events in all, at least one message."""
 
     async def ack(self, messages: Sequence[Message]) -> None:
-        """Forget settled messages. Acking twice is a no-op."""
+        """Forget settled messages. Acking twice is a no-op. An ack that is lost means another delivery."""
 
     async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
         """Give leased messages back. They are leased again after `delay_s`, before newer ones of their tenant."""
 
-    def held(self) -> Sequence[HeldMessage]:
-        """What the queue holds at this instant, leased or not."""
+    async def held(self) -> Sequence[HeldMessage]:
+        """What the queue holds, leased or not.
+
+        Every message whose `put` was called before this, and whose ack was not, is in the answer. What is put or acked
+        meanwhile may be in it or not.
+
+        Raises:
+            UnavailableError: the queue cannot be asked.
+        """
 
 
 class EventStore(Protocol):

@@ -150,7 +150,7 @@ def build_embedded(settings: Settings) -> Platform:
         state.reason = "stopping"
         try:
             async with asyncio.timeout(DRAIN_S):
-                while queue.held() and process.pid:
+                while await queue.held() and process.pid:
                     await asyncio.sleep(0.01)
                 await flush()
                 await access.tidy()

@@ -1,0 +1,1 @@
+"""The queue of a distributed installation: NATS JetStream through nats-py."""

@@ -1,0 +1,188 @@
+"""One connection to the servers at a time, made anew for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error, NoRespondersError
+
+from ...model.errors import UnavailableError
+
+log = structlog.get_logger()
+
+RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Pauses between attempts to connect."""
+PING_S = 2
+SILENT_PINGS = 2
+CLOSE_S = 2.0
+
+Prepare = Callable[["Session"], Awaitable[None]]
+
+
+class Session:
+    """What lasts as long as one connection.
+
+    Attributes:
+        lost: done when the connection is gone.
+    """
+
+    def __init__(self, client: Client, lost: asyncio.Future[None]) -> None:
+        self.client = client
+        self.lost = lost
+
+    @property
+    def alive(self) -> bool:
+        return not self.lost.done()
+
+    @property
+    def server_id(self) -> str | None:
+        """The id of the server behind the connection, as its monitoring endpoint tells it too."""
+        found = self.client._server_info.get("server_id")  # noqa: SLF001  # the client does not tell it otherwise
+        return None if found is None else str(found)
+
+    def drop(self, why: str) -> None:
+        """Give the connection up: it seems dead."""
+        if self.alive:
+            log.warning("queue_connection_dropped", error=why)
+            self.lost.set_result(None)
+
+    async def request(
+        self, subject: str, payload: bytes, timeout_s: float, headers: dict[str, str] | None = None
+    ) -> Msg:
+        """Ask and wait for the answer.
+
+        Raises:
+            UnavailableError: none came in time, nobody listens, or the connection was lost meanwhile.
+        """
+        asked = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout_s, headers=headers))
+        try:
+            # A little longer than the client's own deadline: that one does not cover sending.
+            either: set[asyncio.Future[Any]] = {asked, self.lost}
+            await asyncio.wait(either, timeout=timeout_s + 0.1, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise UnavailableError("the connection was lost" if self.lost.done() else "no answer in time")
+            return asked.result()
+        except NoRespondersError:
+            raise UnavailableError("nobody answers for the stream") from None
+        except (Error, OSError, TimeoutError) as error:
+            raise UnavailableError(str(error) or type(error).__name__) from error
+        finally:
+            asked.cancel()
+
+    async def send(self, subject: str, payload: bytes, timeout_s: float, reply: str = "") -> None:
+        """Send without an answer. Raises UnavailableError."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.client.publish(subject, payload, reply=reply)
+        except (Error, OSError, TimeoutError) as error:
+            raise UnavailableError(str(error) or type(error).__name__) from error
+
+
+class Connection:
+    """Keeps one session open; a new one is used only after `prepare` has found everything in order."""
+
+    def __init__(self, urls: tuple[str, ...], name: str, prepare: Prepare, timeout_s: float) -> None:
+        self._urls = urls
+        self._name = name
+        self._prepare = prepare
+        self._timeout_s = timeout_s
+        self._session: Session | None = None
+        self._changed = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the first session. Raises UnavailableError, or what `prepare` raises."""
+        session = await self._open()
+        self._keeper = asyncio.create_task(self._keep(session))
+
+    async def close(self) -> None:
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._session:
+            session, self._session = self._session, None
+            await _shut(session.client)
+
+    @property
+    def session(self) -> Session | None:
+        """The open session, None while there is none."""
+        return self._session if self._session and self._session.alive else None
+
+    async def opened(self) -> Session:
+        """Wait for a session, for as long as it takes."""
+        while (session := self.session) is None:
+            self._changed.clear()
+            await self._changed.wait()
+        return session
+
+    async def _keep(self, session: Session) -> None:
+        while True:
+            await asyncio.wait({session.lost})
+            self._session = None
+            log.warning("queue_disconnected", lane=self._name)
+            await _shut(session.client)
+            failures = 0
+            while True:
+                try:
+                    session = await self._open()
+                except Exception as error:  # noqa: BLE001  # a defect too: a lane is worth nothing without its connection
+                    log.warning("queue_unreachable", lane=self._name, error=str(error))
+                    pause_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
+                    failures += 1
+                    await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                else:
+                    log.info("queue_reconnected", lane=self._name)
+                    break
+
+    async def _open(self) -> Session:
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def ended() -> None:
+            if not lost.done():
+                lost.set_result(None)
+
+        client = Client()
+        session = Session(client, lost)
+        try:
+            async with asyncio.timeout(2 * self._timeout_s):
+                await client.connect(
+                    list(self._urls),
+                    name=self._name,
+                    error_cb=_note,
+                    closed_cb=ended,
+                    # Reconnecting is ours: what was in flight must be decided before anything else is sent.
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=max(1, round(self._timeout_s)),
+                    ping_interval=PING_S,
+                    max_outstanding_pings=SILENT_PINGS,
+                    flush_timeout=self._timeout_s,
+                )
+            await self._prepare(session)
+        except BaseException as error:
+            await _shut(client)
+            if isinstance(error, (Error, OSError, TimeoutError)):
+                raise UnavailableError(f"no server can be reached: {str(error) or type(error).__name__}") from error
+            raise
+        self._session = session
+        self._changed.set()
+        return session
+
+
+async def _note(error: Exception) -> None:
+    log.debug("queue_client", error=str(error) or type(error).__name__)
+
+
+async def _shut(client: Client) -> None:
+    """Close within a deadline, whatever state the client is in."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()

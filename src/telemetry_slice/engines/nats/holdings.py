@@ -1,0 +1,116 @@
+"""What a stream holds, for the books: each pack is looked at once, however often they are asked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import suppress
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from ...model.books import HeldMessage
+from ...model.errors import UnavailableError
+from .connection import Connection, Session
+from .envelope import CorruptPackError, NewerPackError, held_of
+from .lane import stream_state
+from .settings import MIB, LaneSettings
+
+log = structlog.get_logger()
+
+AT_A_TIME = 256
+BYTES_AT_A_TIME = 8 * MIB
+
+
+class Holdings:
+    """Remembers what is in the packs of a stream, by their numbers there.
+
+    The stream's state says which numbers it holds. Packs that are new are read, without their events being decoded;
+    those that are gone are forgotten. So asking often costs one question each time, and only a long backlog that
+    nobody has asked about costs its size, once.
+    """
+
+    def __init__(self, connection: Connection, settings: LaneSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._known: dict[int, tuple[HeldMessage, ...]] = {}
+        self._asking = asyncio.Lock()
+
+    async def read(self) -> list[HeldMessage]:
+        """What the stream holds. Raises UnavailableError."""
+        session = self._connection.session
+        if session is None:
+            raise UnavailableError("the queue cannot be reached")
+        async with self._asking:
+            state = await stream_state(session, self._settings)
+            first, last = int(state["first_seq"]), int(state["last_seq"])
+            gone = set(state.get("deleted") or ())
+            if state["messages"] == 0:
+                first = last + 1
+            self._known = {
+                number: held for number, held in self._known.items() if first <= number <= last and number not in gone
+            }
+            missing = [number for number in range(first, last + 1) if number not in gone and number not in self._known]
+            if missing:
+                await self._read_from(session, missing[0], last)
+                for number in missing:
+                    if number not in self._known:
+                        # A replica that lags behind was asked, or the pack was settled meanwhile: the leader knows.
+                        await self._read_from_leader(session, number)
+        return [message for number, held in self._known.items() if number <= last for message in held]
+
+    async def _read_from(self, session: Session, first: int, last: int) -> None:
+        """Read the packs from `first` to `last` that are there, some hundred with each question."""
+        packs: asyncio.Queue[Msg] = asyncio.Queue()
+        inbox = session.client.new_inbox()
+        subscription = await session.client.subscribe(inbox, cb=packs.put)
+        try:
+            while first <= last:
+                question = {"seq": first, "batch": min(AT_A_TIME, last - first + 1), "max_bytes": BYTES_AT_A_TIME}
+                await session.send(
+                    f"$JS.API.DIRECT.GET.{self._settings.stream}",
+                    json.dumps(question).encode(),
+                    self._settings.timeout_s,
+                    reply=inbox,
+                )
+                asked = first
+                while (number := await self._next(packs)) is not None:
+                    first = number + 1
+                if first == asked:
+                    return
+        except (Error, OSError, TimeoutError) as error:
+            raise UnavailableError(str(error) or "no answer in time") from error
+        finally:
+            with suppress(Exception):
+                await subscription.unsubscribe()
+
+    async def _next(self, packs: asyncio.Queue[Msg]) -> int | None:
+        """Remember the next pack of an answer; its number, None at the end."""
+        async with asyncio.timeout(self._settings.timeout_s):
+            pack = await packs.get()
+        headers = pack.headers or {}
+        if "Nats-Sequence" not in headers or "Status" in headers:
+            return None
+        number = int(headers["Nats-Sequence"])
+        self._remember(number, pack.data)
+        return number
+
+    async def _read_from_leader(self, session: Session, number: int) -> None:
+        answer = await session.request(
+            f"$JS.API.STREAM.MSG.GET.{self._settings.stream}",
+            json.dumps({"seq": number}).encode(),
+            self._settings.timeout_s,
+        )
+        message = json.loads(answer.data).get("message")
+        if message is not None:
+            self._remember(number, base64.b64decode(message.get("data", "")))
+
+    def _remember(self, number: int, pack: bytes) -> None:
+        try:
+            self._known[number] = tuple(held_of(pack))
+        except (CorruptPackError, NewerPackError) as error:
+            # Nothing is known of it, and the books will miss what its gate has announced.
+            log.error("pack_not_read", lane=self._settings.lane, pack=number, error=str(error))
+            self._known[number] = ()

@@ -1,0 +1,114 @@
+"""Whether the servers keep what they acknowledge: asked before a lane is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+
+from ...model.errors import UnavailableError
+from .envelope import PACK_BYTES
+from .settings import LaneSettings
+
+OLDEST = (2, 15)
+"""Older servers have lost whole streams, or sync twice for one pack."""
+
+
+class UnsafeQueueError(Exception):
+    """The servers would acknowledge what they may lose, or cannot take what a gate may send.
+
+    Attributes:
+        problems: a sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+async def check_servers(
+    settings: LaneSettings, connected_to: str | None = None, *, all_answer: bool = True
+) -> list[str]:
+    """What is wrong with the servers, as their monitoring endpoints tell it; empty when all is well.
+
+    Args:
+        settings: names the endpoints.
+        connected_to: the id of the server that a client speaks to; it must be one of those asked.
+        all_answer: whether every endpoint must answer; otherwise a server that is down is no problem.
+
+    Raises:
+        UnavailableError: an endpoint does not answer.
+    """
+    if settings.monitor_url is None:
+        if settings.durability_assumed:
+            return []
+        return ["no monitoring address is given, so whether the servers wait for the disk cannot be seen"]
+    addresses = [address.strip().rstrip("/") for address in settings.monitor_url.split(",") if address.strip()]
+    problems: list[str] = []
+    ids: set[str] = set()
+    cluster = 1
+    silent = 0
+    async with httpx2.AsyncClient(timeout=settings.timeout_s) as http:
+        for address in addresses:
+            try:
+                told = await _ask(http, address)
+            except UnavailableError:
+                if all_answer:
+                    raise
+                silent += 1
+                continue
+            ids.add(str(told.get("server_id")))
+            cluster = max(cluster, _size(told))
+            problems += [f"{address}: {problem}" for problem in server_problems(told, settings)]
+    if silent:
+        return problems
+    if len(ids) < cluster:
+        problems.append(f"{len(ids)} of the {cluster} servers of the cluster have a monitoring address here")
+    if connected_to is not None and connected_to not in ids:
+        problems.append("the server that answers is none of those whose monitoring addresses are given")
+    return problems
+
+
+def server_problems(told: dict[str, Any], settings: LaneSettings) -> list[str]:
+    """What is wrong with one server that answered `/varz` with `told`."""
+    problems = []
+    version = re.match(r"(\d+)\.(\d+)", str(told.get("version")))
+    if version is None or (int(version[1]), int(version[2])) < OLDEST:
+        problems.append(f"nats-server {told.get('version')} is older than {'.'.join(map(str, OLDEST))}")
+    config = (told.get("jetstream") or {}).get("config")
+    if not config:
+        problems.append("JetStream is not enabled")
+    elif config.get("sync_always") is not True:
+        problems.append(
+            f"sync_interval is {config.get('sync_interval', 0) / 1e9:g} s and must be always:"
+            " it acknowledges what is not on the disk"
+        )
+    payload = told.get("max_payload", 0)
+    if (short := payload_problem(payload, settings)) is not None:
+        problems.append(short)
+    return problems
+
+
+def payload_problem(max_payload: int, settings: LaneSettings) -> str | None:
+    """Whether the largest message fits into one payload."""
+    needed = settings.max_message_bytes + PACK_BYTES
+    if max_payload >= needed:
+        return None
+    return f"max_payload is {max_payload} and must be at least {needed}: a full request would not fit"
+
+
+def _size(told: dict[str, Any]) -> int:
+    meta = (told.get("jetstream") or {}).get("meta") or {}
+    return int(meta.get("cluster_size") or 1)
+
+
+async def _ask(http: httpx2.AsyncClient, address: str) -> dict[str, Any]:
+    try:
+        answer = await http.get(f"{address}/varz")
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        raise UnavailableError(f"the monitoring address {address} does not answer: {error}") from error
+    return told
