@@ -16,22 +16,22 @@ from .transaction import transaction
 
 _COUNTS = """
     INSERT INTO book_counts AS b (tenant_no, minute_us, entry, code, count, slot)
-    SELECT w.*, pg_backend_pid() % 8 FROM unnest(%s::int4[], %s::int8[], %s::text[], %s::text[], %s::int8[]) AS w
+    SELECT w.*, mod(pg_backend_pid(), 8) FROM unnest(%s::int4[], %s::int8[], %s::text[], %s::text[], %s::int8[]) AS w
     ON CONFLICT (tenant_no, minute_us, entry, code, slot) DO UPDATE SET count = b.count + excluded.count
 """
 _TOTALS = """
     INSERT INTO book_totals AS b (tenant_no, entry, code, count, slot)
-    SELECT w.*, pg_backend_pid() % 8 FROM unnest(%s::int4[], %s::text[], %s::text[], %s::int8[]) AS w
+    SELECT w.*, mod(pg_backend_pid(), 8) FROM unnest(%s::int4[], %s::text[], %s::text[], %s::int8[]) AS w
     ON CONFLICT (tenant_no, entry, code, slot) DO UPDATE SET count = b.count + excluded.count
 """
 _GATE_TOTALS = """
     INSERT INTO gate_totals AS g (tenant_no, incarnation, total, slot)
-    SELECT w.*, pg_backend_pid() % 8 FROM unnest(%s::int4[], %s::uuid[], %s::int8[]) AS w
+    SELECT w.*, mod(pg_backend_pid(), 8) FROM unnest(%s::int4[], %s::uuid[], %s::int8[]) AS w
     ON CONFLICT (tenant_no, incarnation, slot) DO UPDATE SET total = greatest(g.total, excluded.total)
 """
 _GATE_MINUTES = """
     INSERT INTO gate_minutes AS g (tenant_no, minute_us, incarnation, total, slot)
-    SELECT w.*, pg_backend_pid() % 8 FROM unnest(%s::int4[], %s::int8[], %s::uuid[], %s::int8[]) AS w
+    SELECT w.*, mod(pg_backend_pid(), 8) FROM unnest(%s::int4[], %s::int8[], %s::uuid[], %s::int8[]) AS w
     ON CONFLICT (tenant_no, minute_us, incarnation, slot) DO UPDATE SET total = greatest(g.total, excluded.total)
 """
 

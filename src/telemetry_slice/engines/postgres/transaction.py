@@ -42,8 +42,10 @@ def as_store_error(error: Exception) -> Exception:
     if not isinstance(error, psycopg.Error):
         return error
     if error.sqlstate is None:
-        # psycopg's own: a value that it cannot send, or a connection that is gone.
-        return DataError(text) if isinstance(error, psycopg.DataError) else UnavailableError(text)
+        # psycopg's own: a value that it cannot send, a connection that is gone, or a defect of ours.
+        if isinstance(error, psycopg.DataError):
+            return DataError(text)
+        return UnavailableError(text) if isinstance(error, psycopg.OperationalError) else error
     if error.sqlstate[:2] in _DATA_CLASSES and error.sqlstate != _CHECK_VIOLATION:
         return DataError(text)
     return UnavailableError(text)
