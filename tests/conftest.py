@@ -4,8 +4,8 @@ import os
 import random
 
 import pytest
-
 from deploy.local.postgres import LocalPostgres, install_on
+
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 

@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from types import TracebackType
+from typing import Self
 
 import psutil
 import psycopg
@@ -96,7 +97,7 @@ class LocalPostgres:
             # The wheel lies in a folder that `nobody` cannot enter: the server gets a copy.
             copy = self.folder / "installed"
             shutil.copytree(self._install, copy, dirs_exist_ok=True)
-            subprocess.run(["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", copy], check=True)  # noqa: S607
+            subprocess.run(["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", copy], check=True)  # noqa: S603, S607
             self._install = copy
 
     def _password(self) -> str:
@@ -164,7 +165,7 @@ class LocalPostgres:
         self.port = self.port or _free_port()
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 self._command("postgres", ["-D", str(self._data), f"--port={self.port}", *options]),
                 user=self._user,
                 cwd=self.folder,
@@ -215,7 +216,7 @@ class LocalPostgres:
                 process.kill()
                 process.wait(STOP_S)
 
-    def __enter__(self) -> LocalPostgres:
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
@@ -247,8 +248,6 @@ def install_on(server: LocalPostgres, database: str) -> Installation:
     """Make what is missing of roles, database and schemas on a running server; repeating it brings them up to date."""
     passwords = {role: server.password_of(role) for role in SIGN_IN}
     install(server.url, database, passwords)
-    migration, api, writer = (
-        server.url_of(role, passwords[role], database) for role in (MIGRATION, API, WRITER)
-    )
+    migration, api, writer = (server.url_of(role, passwords[role], database) for role in (MIGRATION, API, WRITER))
     migrate(migration)
     return Installation(migration, api, writer)

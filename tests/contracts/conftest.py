@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 import pytest
-
 from deploy.local.postgres import Installation, LocalPostgres, install_on
+
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
 from telemetry_slice.engines.postgres.store import PostgresStore
@@ -190,7 +190,9 @@ def postgres_registry(request: pytest.FixtureRequest, clock: Any) -> Registry:
     urls: Installation = request.getfixturevalue("postgres_registry_urls")
     server: LocalPostgres = request.getfixturevalue("postgres_server")
     with psycopg.connect(server.url_of("postgres", server.password, REGISTRY_DATABASE)) as owner:
-        owner.execute("TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers RESTART IDENTITY CASCADE")
+        owner.execute(
+            "TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers RESTART IDENTITY CASCADE"
+        )
     return open_postgres_registry(urls.api_url, clock)
 
 

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from deploy.local.postgres import install_on
 from sqlalchemy import inspect
 
-from deploy.local.postgres import install_on
 from telemetry_slice.engines.postgres.connect import engine
 from telemetry_slice.engines.postgres.migrate import migrate
 from telemetry_slice.engines.sql.migrate import NewerSchemaError

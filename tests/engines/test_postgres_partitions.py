@@ -69,9 +69,9 @@ async def test_an_id_stays_claimed_when_its_week_is_cut_off(store, gate, tenant,
     month_us = max(at_us, head["telemetry_events"] + DAY_US)
     events = [(id_at(at_us // 1000), month_us, 1), (id_at(at_us // 1000 + 1), month_us + 1, 2)]
     await store.append([gate.message((tenant, events))])
-    assert superuser.execute(
-        "SELECT count(*) FROM event_ledger_beyond WHERE tenant_no = %s", (tenant,)
-    ).fetchone() == (2,)
+    assert superuser.execute("SELECT count(*) FROM event_ledger_beyond WHERE tenant_no = %s", (tenant,)).fetchone() == (
+        2,
+    )
     before = partitions(superuser)
     made = await store.ensure_partitions(max(at_us, month_us), DAY_US)
     assert made >= 3

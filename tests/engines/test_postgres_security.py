@@ -96,7 +96,7 @@ def test_what_runs_as_its_owner_has_a_fixed_search_path_and_chosen_callers(super
         " 'EXECUTE') FROM pg_proc WHERE pronamespace = 'telemetry'::regnamespace AND prosecdef"
     ).fetchall()
     assert len(functions) == 3
-    assert all("search_path=telemetry, pg_temp" in settings and not open for _, settings, open in functions)
+    assert all("search_path=telemetry, pg_temp" in settings and not granted for _, settings, granted in functions)
     views = superuser.execute(
         "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'telemetry'::regnamespace AND relkind = 'v'"
     ).fetchall()
@@ -149,8 +149,7 @@ def test_a_transaction_without_a_tenant_sees_nothing(postgres, two_tenants):
     [
         "INSERT INTO series (tenant_no, device_no, type, kind) VALUES ({other}, 1, 'x', 0)",
         "INSERT INTO event_ledger VALUES (0, {other}, 1, gen_random_uuid()) ON CONFLICT DO NOTHING",
-        "INSERT INTO telemetry_events (recorded_us, received_us, stored_us, tenant_no, series_id, event_key)"
-        " VALUES (1, 1, 1, {other}, 1, gen_random_uuid())",
+        "INSERT INTO telemetry_events VALUES (1, 1, 1, NULL, {other}, 1, gen_random_uuid(), NULL, NULL)",
         "INSERT INTO book_totals VALUES ({other}, 0, 1, 'stored', '')",
     ],
 )

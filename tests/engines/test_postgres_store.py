@@ -18,7 +18,9 @@ NOW_US = 1_790_000_000_000_000
 WRITERS = 4
 
 
-async def test_writers_at_once_store_each_event_once_and_none_deadlocks(new_store, new_gate, tenant, other, id_at, seed):
+async def test_writers_at_once_store_each_event_once_and_none_deadlocks(
+    new_store, new_gate, tenant, other, id_at, seed
+):
     chance = random.Random(seed)
     ids = [id_at(NOW_US // 1000 + n) for n in range(150)] + [f"plain {n}" for n in range(150)]
     stores = [new_store(connections=2) for _ in range(WRITERS)]

@@ -274,9 +274,7 @@ def _places(events: Sequence[tuple[int, int, bytes]]) -> tuple[bytes, bytes, byt
     return int4s(buckets), int4s(tenants), uuids(keys)
 
 
-def _unknown(
-    verdicts: Sequence[Verdicts], known: dict[SeriesKey, int]
-) -> list[tuple[Verdicts, int, list[SeriesKey]]]:
+def _unknown(verdicts: Sequence[Verdicts], known: dict[SeriesKey, int]) -> list[tuple[Verdicts, int, list[SeriesKey]]]:
     """The claimed events with a series that is not known, each with all of its series."""
     found = []
     for verdict in verdicts:

@@ -55,7 +55,7 @@ def int8s(values: Sequence[int]) -> Int8s:
 
 
 def _packed(element: str, size: int, values: Sequence[float]) -> bytes:
-    items = chain.from_iterable(zip(repeat(size), values))  # noqa: B905 - the lengths repeat as long as there are values
+    items = chain.from_iterable(zip(repeat(size), values))
     return struct.pack(">" + element * len(values), *items)
 
 
@@ -69,7 +69,7 @@ def float8s(values: Sequence[float | None]) -> Float8s:
 
 def uuids(values: Sequence[bytes]) -> Uuids:
     """Keys of 16 bytes."""
-    items = chain.from_iterable(zip(repeat(_UUID_LENGTH), values))  # noqa: B905 - as above
+    items = chain.from_iterable(zip(repeat(_UUID_LENGTH), values))
     return Uuids(_head(len(values), 2950) + b"".join(items))
 
 

@@ -19,7 +19,7 @@ CONNECT: dict[str, Any] = {
     # What was sent is acknowledged by the other machine within this time, or the connection is given up.
     "tcp_user_timeout": 15_000,
 }
-"""Of every connection: a dead machine is noticed within some 20 s. How long a statement may take is set for its role."""
+"""Of every connection: a dead machine is noticed within some 20 s. How long a statement may take is its role's."""
 
 POOL_WAIT_S = 10
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection, IsolationLevel
 
@@ -107,8 +108,8 @@ def _read(connection: Connection, tenant: int, from_us: int | None, to_us: int |
             " GROUP BY incarnation",
             span,
         ).fetchall()
-    floors = dict(connection.execute("SELECT incarnation, claimed FROM message_floors").fetchall())
-    rows: dict[Any, list[int]] = defaultdict(list, {gate: [] for gate in floors})
+    floors: dict[UUID, int] = dict(connection.execute("SELECT incarnation, claimed FROM message_floors").fetchall())
+    rows: dict[UUID, list[int]] = defaultdict(list, {gate: [] for gate in floors})
     for gate, sequence in connection.execute("SELECT incarnation, sequence FROM message_claims"):
         rows[gate].append(sequence)
     settled = {gate.bytes: claims.settled(sequences, floors.get(gate, 0)) for gate, sequences in rows.items()}

@@ -5,7 +5,7 @@
 | `tslice_owner` | owns every table; nobody signs in as it | migrations, functions that make partitions |
 | `tslice_migration` | become the owner | `tslice migrate` |
 | `tslice_api` | read one tenant's telemetry (`app.tenant`), change the registry | API processes |
-| `tslice_writer` | append for the tenants of its batch (`app.tenants`) | writers, the scheduler, changes of dead letters |
+| `tslice_writer` | append for the tenants of its batch (`app.tenants`) | writers, scheduler, dead letters |
 
 None is a superuser, none may pass by row-level security, and those that serve own nothing.
 """
@@ -68,7 +68,7 @@ def install(admin_url: str, database: str, passwords: Mapping[str, str]) -> None
         for role, settings in _ROLE_SETTINGS.items():
             for name, value in settings.items():
                 # search_path is a list of names, the others are texts.
-                given = SQL(value) if name == "search_path" else Literal(value)  # type: ignore[arg-type]
+                given = SQL(value) if name == "search_path" else Literal(value)
                 _run(
                     admin,
                     "ALTER ROLE {} IN DATABASE {} SET {} = {}",
@@ -77,9 +77,7 @@ def install(admin_url: str, database: str, passwords: Mapping[str, str]) -> None
     with psycopg.connect(admin_url, dbname=database, autocommit=True, **CONNECT) as admin:
         _run(admin, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
         for schema in (REGISTRY_SCHEMA, TELEMETRY_SCHEMA):
-            _run(
-                admin, "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}", Identifier(schema), Identifier(OWNER)
-            )
+            _run(admin, "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}", Identifier(schema), Identifier(OWNER))
 
 
 def _roles(admin: psycopg.Connection, passwords: Mapping[str, str]) -> None:

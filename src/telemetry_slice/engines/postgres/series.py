@@ -68,7 +68,7 @@ class SeriesIds:
             "SELECT tenant_no, count(*) FROM series WHERE tenant_no = ANY (%s::int4[]) GROUP BY tenant_no",
             (int4s(tenants),),
         ).fetchall()
-        room = {tenant: self.limit for tenant in tenants}
+        room = dict.fromkeys(tenants, self.limit)
         for tenant, count in counted:
             room[tenant] -= count
         created: set[SeriesKey] = set()

@@ -1,7 +1,7 @@
 """The first tables of telemetry; PostgreSQL's are in `../postgresql/0001.sql`.
 
-On SQLite `telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot page), and
-`telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
+On SQLite `telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot
+page), and `telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
 both; `telemetry_merge` tells which of the two counts, and the newest stored_us that was merged. In the same way
 `series_latest` is a view over `series_merged`, the newest of what was merged, and the recent rows.
 """
