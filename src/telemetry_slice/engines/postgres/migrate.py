@@ -32,7 +32,7 @@ def migrate(url: str) -> None:
 
 
 def _upgrade(url: str, history: str, schema: str) -> None:
-    # The advisory lock outlives this engine's connection, which PostgreSQL ties to the role and schema from its start.
+    # As the owner from the start of the session: what is created belongs to it, in this schema.
     owning = engine(url, size=1, options=f"-c role={OWNER} -c search_path={schema} -c lock_timeout=5s")
     try:
         upgrade(owning, history)
