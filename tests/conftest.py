@@ -1,4 +1,4 @@
-"""What tests of several places share: a clock that stands still, the registry on every engine, access over it."""
+"""What tests of several places share: a clock that stands still, a registry, access over it, servers."""
 
 import os
 import random
@@ -6,6 +6,7 @@ import random
 import pytest
 from deploy.local.valkey import Valkey
 from deploy.local.nats import NatsServer
+from deploy.local.postgres import LocalPostgres, install_on
 
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
@@ -29,20 +30,30 @@ class ManualClock:
         self.us += int(seconds * 1e6)
 
 
-REGISTRIES = {"sqlite": lambda folder, clock: open_registry(folder / "registry.db", clock)}
-"""How to open a fresh registry on each engine; a new engine adds its line."""
-
-
 @pytest.fixture
 def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=list(REGISTRIES))
-def registry(request, tmp_path, clock):
-    opened = REGISTRIES[request.param](tmp_path, clock)
+@pytest.fixture
+def registry(tmp_path, clock):
+    """A fresh registry on SQLite; the contracts have it on every engine."""
+    opened = open_registry(tmp_path / "registry.db", clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A real PostgreSQL server, started by the first test that asks."""
+    with LocalPostgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server):
+    """The URLs of a migrated database for tests of the engine itself."""
+    return install_on(postgres_server, "engine_tests")
 
 
 @pytest.fixture

@@ -7,21 +7,32 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import psycopg
 import pytest
+from deploy.local.postgres import Installation, LocalPostgres, install_on
 
+from telemetry_slice.engines.postgres.reads import open_reading, readers_over
+from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
+from telemetry_slice.engines.postgres.store import PostgresStore
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
-from telemetry_slice.engines.sqlite.registry import open_database
+from telemetry_slice.engines.sql.registry import Registry
+from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import TenantNo
 
 T = TypeVar("T")
+
+SERIES_LIMIT = 50
+STORED = (
+    "SELECT s.device_no, s.type, s.unit, s.kind, e.recorded_us, {key} AS event_key, e.number, e.text"
+    " FROM telemetry_events e JOIN series s USING (series_id) WHERE e.tenant_no = {tenant} AND s.tenant_no = {tenant}"
+)
 
 
 class StoreHarness(Protocol):
@@ -46,10 +57,10 @@ class StoreHarness(Protocol):
 class SqliteHarness:
     """A real writer child over a file of its own."""
 
-    SERIES_LIMIT = 50
+    SERIES_LIMIT = SERIES_LIMIT
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "telemetry.db"
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        path = request.getfixturevalue("tmp_path_factory").mktemp("sqlite") / "telemetry.db"
         database = open_database(path, name="telemetry")
         upgrade(database.writer, "telemetry")
         database.writer.dispose()
@@ -91,11 +102,7 @@ class SqliteHarness:
 
     def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
-            rows = connection.exec_driver_sql(
-                "SELECT s.device_no, s.type, s.unit, s.kind, e.recorded_us, e.event_key, e.number, e.text"
-                " FROM telemetry_events e JOIN series s USING (series_id) WHERE e.tenant_no=? AND s.tenant_no=?",
-                (tenant, tenant),
-            ).fetchall()
+            rows = connection.exec_driver_sql(STORED.format(key="e.event_key", tenant=tenant)).fetchall()
         return sorted((tuple(row) for row in rows), key=repr)
 
     def close(self) -> None:
@@ -105,11 +112,105 @@ class SqliteHarness:
         self._runner.close()
 
 
-STORES: dict[str, Callable[[Path], Any]] = {"sqlite": SqliteHarness}
+class PostgresHarness:
+    """A real server with a database of its own."""
+
+    SERIES_LIMIT = SERIES_LIMIT
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self.server: LocalPostgres = request.getfixturevalue("postgres_server")
+        self.database = f"store_{next(DATABASES)}"
+        self.urls = install_on(self.server, self.database)
+        self.engine = open_reading(self.urls.api_url)
+        self.readers = readers_over(self.engine)
+        self.telemetry = SqlTelemetry(self.readers)
+        self.store = PostgresStore(self.urls.writer_url, LetterReads(self.readers), series_limit=SERIES_LIMIT)
+        self.owner = psycopg.connect(self.server.url_of("postgres", self.server.password, self.database))
+        self.owner.autocommit = True
+        self.owner.execute("SET search_path = telemetry")
+        self._runner = asyncio.Runner()
+        self._tenants = count(1)
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def call() -> T:
+            return await work()
+
+        return self._runner.run(call())
+
+    def new_tenant(self) -> TenantNo:
+        return TenantNo(next(self._tenants))
+
+    def crash(self) -> None:
+        self.owner.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            (self.database,),
+        )
+
+        async def until_back() -> None:
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        await self.store.open_counts()
+                    except UnavailableError:
+                        await asyncio.sleep(0.01)
+                    else:
+                        return
+
+        self.run(until_back)
+
+    def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
+        rows = self.owner.execute(STORED.format(key="uuid_send(e.event_key)", tenant=tenant)).fetchall()
+        return sorted((tuple(row) for row in rows), key=repr)
+
+    def close(self) -> None:
+        self.store.close()
+        self.readers.close()
+        self.engine.dispose()
+        self.owner.close()
+        self._runner.close()
+
+
+DATABASES = count(1)
+STORES: dict[str, Callable[[pytest.FixtureRequest], Any]] = {"postgres": PostgresHarness, "sqlite": SqliteHarness}
 
 
 @pytest.fixture(scope="module", params=sorted(STORES))
-def store_harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreHarness]:
-    harness = STORES[request.param](tmp_path_factory.mktemp(request.param))
+def store_harness(request: pytest.FixtureRequest) -> Iterator[StoreHarness]:
+    harness = STORES[request.param](request)
     yield harness
     harness.close()
+
+
+def sqlite_registry(request: pytest.FixtureRequest, clock: Any) -> Registry:
+    return open_registry(request.getfixturevalue("tmp_path") / "registry.db", clock)
+
+
+def postgres_registry(request: pytest.FixtureRequest, clock: Any) -> Registry:
+    urls: Installation = request.getfixturevalue("postgres_registry_urls")
+    server: LocalPostgres = request.getfixturevalue("postgres_server")
+    with psycopg.connect(server.url_of("postgres", server.password, REGISTRY_DATABASE)) as owner:
+        owner.execute(
+            "TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers RESTART IDENTITY CASCADE"
+        )
+    return open_postgres_registry(urls.api_url, clock)
+
+
+REGISTRY_DATABASE = "registry_contracts"
+REGISTRIES: dict[str, Callable[[pytest.FixtureRequest, Any], Registry]] = {
+    "postgres": postgres_registry,
+    "sqlite": sqlite_registry,
+}
+"""How to open an empty registry on each engine."""
+
+
+@pytest.fixture(scope="session")
+def postgres_registry_urls(postgres_server: LocalPostgres) -> Installation:
+    return install_on(postgres_server, REGISTRY_DATABASE)
+
+
+@pytest.fixture(params=sorted(REGISTRIES))
+def registry(request: pytest.FixtureRequest, clock: Any) -> Iterator[Registry]:
+    opened = REGISTRIES[request.param](request, clock)
+    yield opened
+    opened.close()

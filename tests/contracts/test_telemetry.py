@@ -122,7 +122,8 @@ values = st.one_of(
 measurement_values = {
     Kind.NUMBER: values,
     Kind.BOOLEAN: st.sampled_from([0.0, 1.0]),
-    Kind.STRING: st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+    # The gate refuses U+0000, which PostgreSQL cannot keep in a text.
+    Kind.STRING: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
@@ -107,6 +107,7 @@ class SqlAccounts:
             owners = connection.execute(
                 select(memberships.c.user_id)
                 .where(memberships.c.tenant_no == tenant, memberships.c.role == Role.OWNER)
+                .order_by(memberships.c.user_id)
                 .with_for_update()
             ).scalars()
             if list(owners) == [user_id] and role != Role.OWNER:
@@ -126,6 +127,12 @@ class SqlAccounts:
         return await self._database.read(_any_exists)
 
 
+def _let_nobody_join(connection: Connection) -> None:
+    """Until the end of the transaction no account is added by another one. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def _any_exists(connection: Connection) -> bool:
     return connection.execute(select(func.count()).select_from(accounts)).scalar_one() > 0
 
@@ -138,6 +145,7 @@ class SqlFirstRun:
 
     async def offer(self, token: bytes, expires_us: int) -> bool:
         def work(connection: Connection) -> bool:
+            _let_nobody_join(connection)
             connection.execute(first_run_offers.delete())
             if _any_exists(connection):
                 return False
@@ -150,6 +158,7 @@ class SqlFirstRun:
         self, token: bytes, now_us: int, account: Account, tenant_id: str, tenant_name: str
     ) -> Tenant | None:
         def work(connection: Connection) -> Tenant | None:
+            _let_nobody_join(connection)
             taken = connection.execute(
                 first_run_offers.delete().where(
                     first_run_offers.c.token == token, first_run_offers.c.expires_us > now_us

@@ -24,11 +24,11 @@ class Database:
         writer, reader: the engines; the reader's need not be able to write.
     """
 
-    def __init__(self, writer: Engine, reader: Engine, *, name: str, readers: int = 2) -> None:
+    def __init__(self, writer: Engine, reader: Engine, *, name: str, readers: int = 2, writers: int = 1) -> None:
         self.writer = writer
         self.reader = reader
         # One writing thread keeps SQLite's write lock free of quarrels; the order of calls is the order of commits.
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-write")
+        self._writing = ThreadPoolExecutor(writers, thread_name_prefix=f"{name}-write")
         self._reading = ThreadPoolExecutor(readers, thread_name_prefix=f"{name}-read")
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -130,7 +130,7 @@ class SqlKeys:
         if not used:
             return
         touched = keys.update().where(keys.c.key_id == bindparam("used_key")).values(last_used_us=bindparam("used_us"))
-        rows = [{"used_key": key_id, "used_us": used_us} for key_id, used_us in used]
+        rows = [{"used_key": key_id, "used_us": used_us} for key_id, used_us in sorted(used)]
 
         def work(connection: Connection) -> None:
             connection.execute(touched, rows)

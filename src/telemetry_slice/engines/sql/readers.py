@@ -23,6 +23,11 @@ TENANT_WAITING = 64
 DEADLINE_S = 15.0
 
 
+def interrupt_sqlite(driver: Any) -> None:
+    """End what a connection of the SQLite engine is doing."""
+    driver.apsw_connection.interrupt()
+
+
 class _Share:
     """One tenant's share of the threads."""
 
@@ -35,10 +40,22 @@ class Readers:
     """Runs reading functions in threads, each in one transaction on a connection of `engine`.
 
     One tenant occupies at most `TENANT_THREADS` of the threads and waits with at most `TENANT_WAITING` reads.
+    What the databases do each in their own way is handed in: `interrupt` ends what a driver's connection is doing,
+    from another thread and at once; `begin` is called first in the transaction of a read for a tenant.
     """
 
-    def __init__(self, engine: Engine, *, threads: int = THREADS, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        interrupt: Callable[[Any], None] = interrupt_sqlite,
+        begin: Callable[[Connection, TenantNo], None] | None = None,
+        threads: int = THREADS,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._engine = engine
+        self._interrupt = interrupt
+        self._begin = begin
         self._deadline_s = deadline_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._shares: dict[TenantNo, _Share] = {}
@@ -56,15 +73,15 @@ class Readers:
         share.users += 1
         try:
             async with share.free:
-                return await self._run(read)
+                return await self._run(tenant, read)
         finally:
             share.users -= 1
             if not share.users:
                 self._shares.pop(tenant, None)
 
-    async def _run(self, read: Callable[[Connection], T]) -> T:
+    async def _run(self, tenant: TenantNo, read: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
-        watch = _Watch()
+        watch = _Watch(self._interrupt)
         timer: asyncio.TimerHandle | None = None
 
         def started() -> None:
@@ -76,6 +93,8 @@ class Readers:
             loop.call_soon_threadsafe(started)
             try:
                 with self._engine.connect() as connection, watch.over(connection):
+                    if self._begin is not None:
+                        self._begin(connection, tenant)
                     return read(connection)
             except DBAPIError as error:
                 if watch.interrupted:
@@ -105,7 +124,8 @@ class Readers:
 class _Watch:
     """Interrupts a read from the event loop while it runs, never the next read on the same connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: Callable[[Any], None]) -> None:
+        self._interrupt = interrupt
         self._lock = threading.Lock()
         self._stop: Callable[[], None] | None = None
         self.interrupted = False
@@ -114,11 +134,10 @@ class _Watch:
     def over(self, connection: Connection) -> Iterator[None]:
         """Let `interrupt` reach `connection`. Raises UnavailableError if it came before."""
         driver: Any = connection.connection.driver_connection
-        stop: Callable[[], None] = getattr(driver, "apsw_connection", driver).interrupt
         with self._lock:
             if self.interrupted:
                 raise UnavailableError("interrupted before it began")
-            self._stop = stop
+            self._stop = lambda: self._interrupt(driver)
         try:
             yield
         finally:

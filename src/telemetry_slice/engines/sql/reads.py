@@ -26,6 +26,14 @@ _WINDOW_FACTOR = 16
 _ROWS_AT_ONCE = 1_000
 FOLD_ROWS = 20_000
 
+_SIZE = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    "postgresql": (
+        "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace ="
+        " (SELECT relnamespace FROM pg_class WHERE oid = 'telemetry_events'::regclass)"
+    ),
+}
+
 Row = list[Any]
 """series_id, recorded_us, event_key, received_us, stored_us, number, text, event_text"""
 
@@ -190,9 +198,11 @@ class SqlTelemetry:
 
     async def size_bytes(self) -> int:
         """See the port."""
-        pages = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
-        size: int = await self._readers.run(TenantNo(0), lambda connection: connection.execute(pages).scalar_one())
-        return size
+
+        def read(connection: Connection) -> int:
+            return int(connection.execute(text(_SIZE[connection.dialect.name])).scalar_one())
+
+        return await self._readers.run(TenantNo(0), read)
 
 
 def _place(reading: Reading) -> tuple[int, bytes, str]:

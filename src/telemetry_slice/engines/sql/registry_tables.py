@@ -12,9 +12,10 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
 )
+
+from .types import TEXT
 
 registry_metadata = MetaData(
     naming_convention={
@@ -29,8 +30,8 @@ tenants = Table(
     "tenants",
     registry_metadata,
     Column("tenant_no", Integer, primary_key=True),
-    Column("tenant_id", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("tenant_id", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
     Column("auto_register", Boolean, nullable=False),
     Column("key_per_second", Integer),
     Column("tenant_per_second", Integer),
@@ -46,11 +47,11 @@ devices = Table(
     registry_metadata,
     Column("device_no", Integer, primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), nullable=False),
-    Column("device_id", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("location", Text, nullable=False),
+    Column("device_id", TEXT, nullable=False),
+    Column("label", TEXT, nullable=False),
+    Column("location", TEXT, nullable=False),
     # Id, label and location, case-folded: the databases fold beyond ASCII each in its own way, or not at all.
-    Column("search", Text, nullable=False),
+    Column("search", TEXT, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("deleted_us", BigInteger),
     UniqueConstraint("tenant_no", "device_id"),
@@ -62,20 +63,20 @@ device_tags = Table(
     registry_metadata,
     Column("device_no", ForeignKey("devices.device_no", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("tag", Text, nullable=False),
+    Column("tag", TEXT, nullable=False),
     Index(None, "tag"),
 )
 
 keys = Table(
     "keys",
     registry_metadata,
-    Column("key_id", Text, primary_key=True),
+    Column("key_id", TEXT, primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), nullable=False),
     Column("device_no", ForeignKey("devices.device_no")),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("addresses", Text, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("scopes", TEXT, nullable=False),
+    Column("addresses", TEXT, nullable=False),
     Column("mac", LargeBinary(32), nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
@@ -87,11 +88,11 @@ keys = Table(
 accounts = Table(
     "accounts",
     registry_metadata,
-    Column("user_id", Text, primary_key=True),
-    Column("email", Text, nullable=False),
-    Column("email_folded", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("password", Text, nullable=False),
+    Column("user_id", TEXT, primary_key=True),
+    Column("email", TEXT, nullable=False),
+    Column("email_folded", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("password", TEXT, nullable=False),
     Column("platform_admin", Boolean, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )
@@ -101,7 +102,7 @@ memberships = Table(
     registry_metadata,
     Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), primary_key=True),
-    Column("role", Text, nullable=False),
+    Column("role", TEXT, nullable=False),
     Index(None, "tenant_no"),
 )
 
@@ -109,10 +110,10 @@ sessions = Table(
     "sessions",
     registry_metadata,
     Column("token", LargeBinary(32), primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("family", Text, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("family", TEXT, nullable=False),
     Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), nullable=False),
-    Column("tenant_id", Text),
+    Column("tenant_id", TEXT),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
     Column("used", Boolean, nullable=False),

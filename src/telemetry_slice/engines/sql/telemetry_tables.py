@@ -6,7 +6,9 @@ series tells which. `event_text` is the event id where the key does not tell it.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, SmallInteger, Table
+
+from .types import EVENT_KEY, TEXT
 
 telemetry_metadata = MetaData()
 
@@ -16,8 +18,8 @@ series = Table(
     Column("series_id", Integer, primary_key=True),
     Column("tenant_no", Integer, nullable=False),
     Column("device_no", Integer, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("unit", Text),
+    Column("type", TEXT, nullable=False),
+    Column("unit", TEXT),
     Column("kind", SmallInteger, nullable=False),
 )
 
@@ -28,9 +30,9 @@ series_latest = Table(
     Column("tenant_no", Integer, nullable=False),
     Column("device_no", Integer, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
-    Column("event_key", LargeBinary(16), nullable=False),
+    Column("event_key", EVENT_KEY, nullable=False),
     Column("number", Double),
-    Column("text", Text),
+    Column("text", TEXT),
     Column("received_us", BigInteger, nullable=False),
 )
 
@@ -40,12 +42,12 @@ telemetry_events = Table(
     Column("tenant_no", Integer, nullable=False),
     Column("series_id", Integer, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
-    Column("event_key", LargeBinary(16), nullable=False),
+    Column("event_key", EVENT_KEY, nullable=False),
     Column("received_us", BigInteger, nullable=False),
     Column("stored_us", BigInteger, nullable=False),
     Column("number", Double),
-    Column("text", Text),
-    Column("event_text", Text),
+    Column("text", TEXT),
+    Column("event_text", TEXT),
 )
 
 dead_letters = Table(
@@ -53,13 +55,13 @@ dead_letters = Table(
     telemetry_metadata,
     Column("id", Integer, primary_key=True),
     Column("tenant_no", Integer, nullable=False),
-    Column("event_key", LargeBinary(16), nullable=False),
+    Column("event_key", EVENT_KEY, nullable=False),
     Column("meaning", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("event_text", Text),
-    Column("device_id", Text, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("detail", TEXT, nullable=False),
+    Column("event_text", TEXT),
+    Column("device_id", TEXT, nullable=False),
     Column("received_us", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("body", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
 )

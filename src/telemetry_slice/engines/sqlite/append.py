@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -12,17 +11,10 @@ from typing import Any
 
 import apsw
 
-from ...model.events import DeadReason, EventBatch, Kind, Message, Outcome, Settlement
-from ...model.times import MINUTE_US
+from ...model.events import DeadReason, Kind, Message, Outcome, Settlement
+from ..sql.settling import Counts, Verdicts, announced, detail_of, settlement_of
 
-_STORED, _DUPLICATE, _DEAD = int(Outcome.STORED), int(Outcome.DUPLICATE), int(Outcome.DEAD)
-
-_DETAILS = {
-    DeadReason.CLOCK: "recordedAt lies before 2000 or more than 24 h ahead of the time of receipt",
-    DeadReason.CONFLICT: "another event with this id and another meaning was stored first",
-    DeadReason.SERIES_LIMIT: "the tenant's number of series (device, type, unit, kind) is used up",
-    DeadReason.POISON: "the store could not keep this event",
-}
+_DUPLICATE, _DEAD = int(Outcome.DUPLICATE), int(Outcome.DEAD)
 
 _ROW = "(?,?,?,?,?,?,?,?,?)"
 _CLAIM = "INSERT OR IGNORE INTO event_ledger (tenant_no, event_key, meaning) VALUES "
@@ -151,40 +143,22 @@ class Claims:
         self._known.update(state)
 
 
-class Books:
+class Books(Counts):
     """Counts of one transaction, written once at its end."""
 
     def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__()
         self._connection = connection
-        self._counts: Counter[tuple[int, int, str, str]] = Counter()
-
-    def bump(self, tenant: int, received_us: int, entry: str, code: str, count: int) -> None:
-        key = (tenant, received_us - received_us % MINUTE_US, entry, code)
-        self._counts[key] = self._counts.get(key, 0) + count
 
     def write(self) -> None:
-        totals: Counter[tuple[int, str, str]] = Counter()
-        for (tenant, _, entry, code), count in self._counts.items():
-            totals[tenant, entry, code] += count
         self._connection.executemany(
             "INSERT INTO book_counts VALUES (?,?,?,?,?) ON CONFLICT DO UPDATE SET count=count+excluded.count",
-            ((*key, count) for key, count in self._counts.items()),
+            ((*key, count) for key, count in self.by_minute.items()),
         )
         self._connection.executemany(
             "INSERT INTO book_totals VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count=count+excluded.count",
-            ((*key, count) for key, count in totals.items()),
+            ((*key, count) for key, count in self.totals().items()),
         )
-
-
-class Verdicts:
-    """The outcome of each event of one batch while it is being decided."""
-
-    __slots__ = ("batch", "outcomes", "reasons")
-
-    def __init__(self, batch: EventBatch) -> None:
-        self.batch = batch
-        self.outcomes = bytearray(len(batch.keys))
-        self.reasons: dict[int, str] = dict(batch.doomed)
 
 
 class Appender:
@@ -239,7 +213,7 @@ class Appender:
             for verdict in decided:
                 if verdict.reasons:
                     self._bury(verdict)
-                _account(verdict, books)
+                books.settled(verdict)
             self._announce(message for message, new in zip(messages, fresh, strict=True) if new)
             books.write()
         if commit:
@@ -356,14 +330,7 @@ class Appender:
 
     def _announce(self, messages: Iterable[Message]) -> None:
         """Keep the gates' running totals; the largest seen is the newest."""
-        totals: dict[tuple[int, bytes], int] = {}
-        minutes: dict[tuple[int, int, bytes], int] = {}
-        for message in messages:
-            for batch in message.batches:
-                whole = (batch.tenant, message.incarnation)
-                totals[whole] = max(batch.total, totals.get(whole, 0))
-                minute = (batch.tenant, batch.received_us - batch.received_us % MINUTE_US, message.incarnation)
-                minutes[minute] = max(batch.minute_total, minutes.get(minute, 0))
+        totals, minutes = announced(messages)
         self._connection.executemany(
             "INSERT INTO gate_totals VALUES (?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
             ((*key, total) for key, total in totals.items()),
@@ -372,29 +339,3 @@ class Appender:
             "INSERT INTO gate_minutes VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET total=max(total, excluded.total)",
             ((*key, total) for key, total in minutes.items()),
         )
-
-
-def _account(verdict: Verdicts, books: Books) -> None:
-    batch = verdict.batch
-    for entry, outcome in (("stored", _STORED), ("duplicate", _DUPLICATE)):
-        count = verdict.outcomes.count(outcome)
-        if count:
-            books.bump(batch.tenant, batch.received_us, entry, "", count)
-    # Most batches have none, and a Counter costs more than all of the above.
-    if not verdict.reasons:
-        return
-    for reason, count in Counter(verdict.reasons.values()).items():
-        books.bump(batch.tenant, batch.received_us, "dead", str(reason), count)
-
-
-def detail_of(reason: str) -> str:
-    """One sentence for the owner of the letter."""
-    return _DETAILS[DeadReason(reason)]
-
-
-def settlement_of(verdicts: Iterable[Verdicts], stored_us: int) -> Settlement:
-    listed = list(verdicts)
-    if not any(verdict.reasons for verdict in listed):
-        return Settlement(tuple(bytes(verdict.outcomes) for verdict in listed), {}, stored_us)
-    reasons = {(b, e): str(reason) for b, verdict in enumerate(listed) for e, reason in verdict.reasons.items()}
-    return Settlement(tuple(bytes(verdict.outcomes) for verdict in listed), reasons, stored_us)

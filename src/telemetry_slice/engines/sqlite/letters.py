@@ -8,7 +8,8 @@ from typing import Any
 import apsw
 
 from ...model.events import EventBatch, Outcome, Settlement, TenantNo
-from .append import Appender, Books, Verdicts, detail_of, settlement_of
+from ..sql.settling import Verdicts, detail_of, settlement_of
+from .append import Appender, Books
 
 _OPEN = "id=? AND tenant_no=? AND state='dead'"
 

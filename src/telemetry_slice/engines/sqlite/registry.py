@@ -1,21 +1,16 @@
-"""registry.db: opening, bringing up to date, and its ports."""
+"""registry.db: opening and bringing up to date."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ...ports.edge import Clock
-from ..sql.accounts import SqlAccounts, SqlFirstRun
 from ..sql.database import Database
-from ..sql.devices import SqlDevices
-from ..sql.keys import SqlKeys
 from ..sql.migrate import upgrade
-from ..sql.sessions import SqlSessions
-from ..sql.tenants import SqlTenants
+from ..sql.registry import Registry, registry_over
 from .dbapi import DRIVER
 
 READERS = 2
@@ -32,34 +27,9 @@ def open_database(path: Path, *, name: str, readers: int = READERS) -> Database:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """The registry's ports over one database."""
-
-    database: Database
-    tenants: SqlTenants
-    devices: SqlDevices
-    keys: SqlKeys
-    accounts: SqlAccounts
-    sessions: SqlSessions
-    first_run: SqlFirstRun
-
-    def close(self) -> None:
-        """Finish and close."""
-        self.database.close()
-
-
 def open_registry(path: Path, clock: Clock) -> Registry:
     """Open registry.db and bring it up to date. Raises `NewerSchemaError` for a file of a newer release."""
     path.touch(mode=0o600)
     database = open_database(path, name="registry")
     upgrade(database.writer, "registry")
-    return Registry(
-        database=database,
-        tenants=SqlTenants(database, clock),
-        devices=SqlDevices(database, clock),
-        keys=SqlKeys(database, clock),
-        accounts=SqlAccounts(database, clock),
-        sessions=SqlSessions(database),
-        first_run=SqlFirstRun(database),
-    )
+    return registry_over(database, clock)

@@ -20,6 +20,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# In the order of code points, whatever the locale of the database.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_%(column_0_N_name)s",
@@ -33,8 +36,8 @@ tenants = Table(
     "tenants",
     metadata,
     Column("tenant_no", Integer, primary_key=True),
-    Column("tenant_id", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
+    Column("tenant_id", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
     Column("auto_register", Boolean, nullable=False),
     Column("key_per_second", Integer),
     Column("tenant_per_second", Integer),
@@ -50,11 +53,11 @@ devices = Table(
     metadata,
     Column("device_no", Integer, primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), nullable=False),
-    Column("device_id", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("location", Text, nullable=False),
+    Column("device_id", TEXT, nullable=False),
+    Column("label", TEXT, nullable=False),
+    Column("location", TEXT, nullable=False),
     # Id, label and location, case-folded: the databases fold beyond ASCII each in its own way, or not at all.
-    Column("search", Text, nullable=False),
+    Column("search", TEXT, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("deleted_us", BigInteger),
     UniqueConstraint("tenant_no", "device_id"),
@@ -66,20 +69,20 @@ device_tags = Table(
     metadata,
     Column("device_no", ForeignKey("devices.device_no", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("tag", Text, nullable=False),
+    Column("tag", TEXT, nullable=False),
     Index(None, "tag"),
 )
 
 keys = Table(
     "keys",
     metadata,
-    Column("key_id", Text, primary_key=True),
+    Column("key_id", TEXT, primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), nullable=False),
     Column("device_no", ForeignKey("devices.device_no")),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("addresses", Text, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("scopes", TEXT, nullable=False),
+    Column("addresses", TEXT, nullable=False),
     Column("mac", LargeBinary(32), nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
@@ -91,11 +94,11 @@ keys = Table(
 accounts = Table(
     "accounts",
     metadata,
-    Column("user_id", Text, primary_key=True),
-    Column("email", Text, nullable=False),
-    Column("email_folded", Text, nullable=False, unique=True),
-    Column("name", Text, nullable=False),
-    Column("password", Text, nullable=False),
+    Column("user_id", TEXT, primary_key=True),
+    Column("email", TEXT, nullable=False),
+    Column("email_folded", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
+    Column("password", TEXT, nullable=False),
     Column("platform_admin", Boolean, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )
@@ -105,7 +108,7 @@ memberships = Table(
     metadata,
     Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
     Column("tenant_no", ForeignKey("tenants.tenant_no"), primary_key=True),
-    Column("role", Text, nullable=False),
+    Column("role", TEXT, nullable=False),
     Index(None, "tenant_no"),
 )
 
@@ -113,10 +116,10 @@ sessions = Table(
     "sessions",
     metadata,
     Column("token", LargeBinary(32), primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("family", Text, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("family", TEXT, nullable=False),
     Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), nullable=False),
-    Column("tenant_id", Text),
+    Column("tenant_id", TEXT),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
     Column("used", Boolean, nullable=False),
@@ -133,5 +136,17 @@ first_run_offers = Table(
 )
 
 
+POSTGRESQL = """
+GRANT USAGE ON SCHEMA registry TO tslice_api;
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON tenants, devices, device_tags, keys, accounts, memberships, sessions, first_run_offers TO tslice_api;
+GRANT USAGE ON SEQUENCE tenants_tenant_no_seq, devices_device_no_seq TO tslice_api;
+GRANT SELECT ON alembic_version TO tslice_api;
+"""
+
+
 def upgrade() -> None:
-    metadata.create_all(op.get_bind())
+    bind = op.get_bind()
+    metadata.create_all(bind)
+    if bind.dialect.name == "postgresql":
+        bind.exec_driver_sql(POSTGRESQL, execution_options={"no_parameters": True})

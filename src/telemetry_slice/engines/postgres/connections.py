@@ -1,0 +1,132 @@
+"""A few connections, each used by one thread at a time, so that no call outlasts its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+
+from ...model.errors import UnavailableError
+from . import arrays
+from .connect import CONNECT, sever
+from .transaction import as_store_error
+
+T = TypeVar("T")
+
+DEADLINE_S = 30.0
+"""Longer than the server's own statement_timeout: it strikes when the server does not answer any more."""
+
+
+class _Call:
+    """One call under way: its connection can be severed from the event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self.late = False
+
+    def begins_on(self, connection: Connection) -> None:
+        with self._lock:
+            if self.late:
+                raise UnavailableError("there was no answer in time")
+            self._connection = connection
+
+    def ends(self) -> None:
+        with self._lock:
+            self._connection = None
+
+    def give_up(self) -> None:
+        with self._lock:
+            self.late = True
+            if self._connection is not None:
+                sever(self._connection)
+
+
+class Connections:
+    """Runs functions in threads, each with a connection of its own.
+
+    Threads rather than psycopg's coroutines: most of a call is packing columns and waiting, both of which leave the
+    event loop to its other work, and a wait in C gives up the interpreter lock once a round trip, not once a row.
+    """
+
+    def __init__(self, url: str, *, size: int, deadline_s: float = DEADLINE_S) -> None:
+        self._url = url
+        self._deadline_s = deadline_s
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="store")
+        self._idle: list[Connection] = []
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns. It is carried to its end also when the caller is cancelled.
+
+        Raises:
+            DataError: a value cannot be kept.
+            UnavailableError: the database cannot be reached or does not answer in time; the outcome is unknown.
+        """
+        loop = asyncio.get_running_loop()
+        call = _Call()
+        timer: asyncio.TimerHandle | None = None
+
+        def started() -> None:
+            nonlocal timer
+            if not future.done():
+                timer = loop.call_later(self._deadline_s, call.give_up)
+
+        def in_thread() -> T:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(started)
+            return self._call(call, work)
+
+        future = loop.run_in_executor(self._threads, in_thread)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _call(self, call: _Call, work: Callable[[Connection], T]) -> T:
+        connection: Connection | None = None
+        try:
+            connection = self._take()
+            call.begins_on(connection)
+            result = work(connection)
+        except Exception as error:
+            call.ends()
+            # Others may have died with it, as all do with the server.
+            self._drop_idle()
+            if connection is not None:
+                connection.close()
+            told = as_store_error(error)
+            if told is error:
+                raise
+            raise told from error
+        call.ends()
+        if call.late:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return result
+
+    def _take(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = psycopg.connect(self._url, **CONNECT)
+            arrays.register(connection.adapters)
+            connection.isolation_level = IsolationLevel.READ_COMMITTED
+            return connection
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
+
+    def close(self) -> None:
+        """Wait for the calls under way, then close every connection."""
+        self._threads.shutdown()
+        self._drop_idle()

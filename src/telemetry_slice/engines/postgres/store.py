@@ -1,0 +1,114 @@
+"""The event store on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from psycopg import Connection
+
+from ...model.books import StoreBooks
+from ...model.events import EventBatch, Message, Settlement, TenantNo
+from ...model.series import DeadLetter
+from ..sql.letters import LetterReads
+from . import counters
+from .append import Appender
+from .connections import DEADLINE_S, Connections
+from .letters import Letters
+from .transaction import transaction
+
+CONNECTIONS = 4
+EXPIRE_ROWS = 5_000
+
+
+class PostgresStore:
+    """`EventStore` and `DeadLetters`; `url` signs in as the writer role.
+
+    What `stored_us` promises with several writers: it is the database's clock shortly before the commit, and of two
+    appends of which the second began after the first had returned, the second has the greater one, also over restarts
+    and when the server's clock steps back. Appends at the same time may commit in another order than their clocks: a
+    reading as of T is final once the appends that were under way at T have ended, at the latest after the deadline.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        letters: LetterReads,
+        *,
+        series_limit: int,
+        connections: int = CONNECTIONS,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._connections = Connections(url, size=connections, deadline_s=deadline_s)
+        self._reads = letters
+        self._appender = Appender(series_limit)
+        self._letters = Letters(self._appender)
+        self._appending: set[asyncio.Task[list[Settlement]]] = set()
+
+    async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
+        def work(connection: Connection) -> list[Settlement]:
+            return self._appender.append(connection, messages, commit=commit)
+
+        task = asyncio.create_task(self._connections.run(work))
+        self._appending.add(task)
+        task.add_done_callback(self._appending.discard)
+        return await asyncio.shield(task)
+
+    async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
+        under_way = set(self._appending)
+        if under_way:
+            await asyncio.wait(under_way)
+        return await self._connections.run(lambda connection: counters.read(connection, tenant, from_us, to_us))
+
+    async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None:
+        await self._connections.run(lambda connection: counters.reject(connection, counts))
+
+    async def expire(self, before_us: int, tenant: TenantNo | None = None) -> int:
+        def work(connection: Connection) -> int:
+            with transaction(connection, () if tenant is None else [tenant]):
+                row = connection.execute(
+                    "SELECT expire_readings(%s, %s, %s)", (before_us, tenant, EXPIRE_ROWS)
+                ).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._connections.run(work)
+
+    async def list(
+        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
+    ) -> Sequence[DeadLetter]:
+        return await self._reads.list(tenant, reason=reason, after=after, limit=limit)
+
+    async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
+        return await self._reads.get(tenant, letter_id)
+
+    async def open_counts(self) -> dict[TenantNo, int]:
+        def work(connection: Connection) -> dict[TenantNo, int]:
+            with transaction(connection, ()):
+                counted = connection.execute("SELECT tenant_no, letters FROM open_letter_counts()").fetchall()
+            return {TenantNo(tenant): count for tenant, count in counted}
+
+        return await self._connections.run(work)
+
+    async def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> DeadLetter | None:
+        changed = await self._connections.run(lambda c: self._letters.mend(c, tenant, letter_id, event))
+        return await self._reads.get(tenant, letter_id) if changed else None
+
+    async def replay(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
+        return await self._connections.run(lambda c: self._letters.replay(c, tenant, letter_id, event))
+
+    async def discard(self, tenant: TenantNo, letter_id: int) -> bool:
+        return await self._connections.run(lambda c: self._letters.discard(c, tenant, letter_id))
+
+    async def ensure_partitions(self, now_us: int, ahead_us: int) -> int:
+        """Make the partitions of the next `ahead_us` microseconds; how many were made. For the scheduler."""
+
+        def work(connection: Connection) -> int:
+            with transaction(connection, ()):
+                row = connection.execute("SELECT ensure_partitions(%s, %s)", (now_us, ahead_us)).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._connections.run(work)
+
+    def close(self) -> None:
+        """Finish what was asked, then close every connection."""
+        self._connections.close()

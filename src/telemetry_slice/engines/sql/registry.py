@@ -1,0 +1,43 @@
+"""The registry's ports over one database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ports.edge import Clock
+from .accounts import SqlAccounts, SqlFirstRun
+from .database import Database
+from .devices import SqlDevices
+from .keys import SqlKeys
+from .sessions import SqlSessions
+from .tenants import SqlTenants
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The registry's ports over one database."""
+
+    database: Database
+    tenants: SqlTenants
+    devices: SqlDevices
+    keys: SqlKeys
+    accounts: SqlAccounts
+    sessions: SqlSessions
+    first_run: SqlFirstRun
+
+    def close(self) -> None:
+        """Finish and close."""
+        self.database.close()
+
+
+def registry_over(database: Database, clock: Clock) -> Registry:
+    """The ports of a database that is up to date."""
+    return Registry(
+        database=database,
+        tenants=SqlTenants(database, clock),
+        devices=SqlDevices(database, clock),
+        keys=SqlKeys(database, clock),
+        accounts=SqlAccounts(database, clock),
+        sessions=SqlSessions(database),
+        first_run=SqlFirstRun(database),
+    )
