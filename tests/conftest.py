@@ -4,9 +4,9 @@ import os
 import random
 
 import pytest
-from deploy.local.valkey import Valkey
 from deploy.local.nats import NatsServer
 from deploy.local.postgres import LocalPostgres, install_on
+from deploy.local.valkey import Valkey
 
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key

@@ -104,7 +104,11 @@ class NatsServer:
         """Start without waiting."""
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
-                [nats_binary(), "-c", self._config], stdout=log, stderr=subprocess.STDOUT
+                [nats_binary(), "-c", self._config],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for who started us all, and ends the servers last.
+                process_group=0,
             )
 
     def is_ready(self) -> bool:

@@ -90,6 +90,8 @@ class Valkey:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C is for who started us all, and ends the servers last.
+                process_group=0,
             )
         deadline = time.monotonic() + START_S
         while not self._answers():

@@ -82,7 +82,8 @@ def serve(
     supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run one role of a distributed installation; its servers are named by settings. SIGHUP to `all` replaces every
-    process without losing a request."""
+    process without losing a request.
+    """
     from .configuration import settings_of
     from .serve import run_serve
 

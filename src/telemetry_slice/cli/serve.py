@@ -32,7 +32,9 @@ def run_serve(
 ) -> None:
     """Run until SIGINT or SIGTERM. Raises CliError."""
     if not settings.distributed:
-        raise CliError("tslice serve is for a distributed installation: set TSLICE_DATABASE_URL to PostgreSQL's address")
+        raise CliError(
+            "tslice serve is for a distributed installation: set TSLICE_DATABASE_URL to PostgreSQL's address"
+        )
     set_up_logging(settings)
     with asyncio.Runner(loop_factory=event_loop()) as runner:
         runner.run(_main(settings, role, apis, workers, listener, supervisor))

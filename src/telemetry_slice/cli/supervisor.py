@@ -89,7 +89,7 @@ class Supervisor:
         self._members = members
         self._running: dict[str, _Running] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Start every member and wait until all of them work. Raises TimeoutError."""
@@ -102,7 +102,7 @@ class Supervisor:
     async def _keep(self, each: Member) -> None:
         loop = asyncio.get_running_loop()
         failures = 0
-        while not self._stopping:
+        while not self._stopping.is_set():
             began = loop.time()
             running = await self._spawn(each)
             self._running[each.name] = running
@@ -111,7 +111,7 @@ class Supervisor:
                 # Replaced on purpose: who replaced it keeps the other one.
                 running = self._running[each.name]
                 code = await running.process.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             failures = 0 if loop.time() - began > HEALTHY_S else failures + 1
             delay_s = min(LAST_RESTART_S, FIRST_RESTART_S * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
@@ -138,7 +138,7 @@ class Supervisor:
     async def replace(self, roles: Sequence[str]) -> None:
         """Replace the members of `roles` one after the other: the new one works before the old one is told to stop."""
         for each in self._members:
-            if each.role not in roles or self._stopping:
+            if each.role not in roles or self._stopping.is_set():
                 continue
             old = self._running[each.name]
             new = await self._spawn(each)
@@ -155,7 +155,7 @@ class Supervisor:
 
     async def stop(self, order: Sequence[str]) -> None:
         """End all members, role by role in `order`, and wait for them."""
-        self._stopping = True
+        self._stopping.set()
         for role in order:
             ended = [each.name for each in self._members if each.role == role and each.name in self._running]
             await asyncio.gather(*(self._running[name].end() for name in ended))

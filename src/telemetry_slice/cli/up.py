@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import httpx2
@@ -25,6 +23,7 @@ from .delivery import UndeliverableError
 from .exposure import is_own
 from .failure import CliError
 from .listening import address_of, bind, event_loop
+
 
 class Up:
     """One run of the platform.

@@ -198,7 +198,9 @@ def build_api(settings: Settings) -> Platform:
         await asyncio.to_thread(database.close)
         await asyncio.to_thread(registry.close)
 
-    return Platform(application(services, gate, settings), services, start=start, stop=stop, tell_url=_tell_nobody, state=state)
+    return Platform(
+        application(services, gate, settings), services, start=start, stop=stop, tell_url=_tell_nobody, state=state
+    )
 
 
 def build_worker(settings: Settings) -> Role:
