@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +24,13 @@ class LocalInstallation:
         settings: the environment for `tslice`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.data = folder = folder.resolve()
+    def __init__(self, folder: Path | None = None) -> None:
+        """Without a folder a temporary one is made, and removed at the end."""
+        self._temporary = folder is None
+        self.data = folder = Path(tempfile.mkdtemp(prefix="tslice-local-")) if folder is None else folder.resolve()
         # PostgreSQL does not run as root: its own user has to come through to its folder, and sees nothing else.
-        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o711)
         self.postgres = LocalPostgres(folder / "postgres")
         self.nats = NatsServer(folder / "queue")
         self.valkey = Valkey(folder=folder / "valkey")
@@ -53,3 +58,5 @@ class LocalInstallation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._running.close()
+        if self._temporary:
+            shutil.rmtree(self.data, ignore_errors=True)

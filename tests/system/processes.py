@@ -29,7 +29,29 @@ def wait_until(done: Any, what: str, seconds: float = START_S) -> None:
         threading.Event().wait(0.02)
 
 
-class Server:
+class Answering:
+    """Something that answers HTTP on a port of this machine."""
+
+    port = 0
+
+    def request(
+        self, method: str, path: str, *, key: str | None = None, body: Any = None, timeout: float = 30, **headers: str
+    ) -> tuple[int, Any]:
+        """One request on a connection of its own: status and decoded body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        if key:
+            sent["Authorization"] = f"Bearer {key}"
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), sent)
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else text
+        finally:
+            connection.close()
+
+
+class Server(Answering):
     """`tslice up` over one folder, started and killed any number of times, always on the same port."""
 
     def __init__(
@@ -83,22 +105,6 @@ class Server:
         """demo.json."""
         found: dict[str, Any] = json.loads((self.folder / "data" / "demo.json").read_text())
         return found
-
-    def request(
-        self, method: str, path: str, *, key: str | None = None, body: Any = None, timeout: float = 30, **headers: str
-    ) -> tuple[int, Any]:
-        """One request on a connection of its own: status and decoded body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
-        if key:
-            sent["Authorization"] = f"Bearer {key}"
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), sent)
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else text
-        finally:
-            connection.close()
 
     def writer_pid(self) -> int:
         """The writer child's process id."""

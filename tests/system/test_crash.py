@@ -3,135 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import time
-import uuid
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .load import SENDERS, Ledger, books_of, dead_ids, sender, stored_ids
 from .processes import Server, wait_until
-
-SENDERS = 6
-BASE = "2026-11-01T00:00:00Z"
-
-
-@dataclass
-class Ledger:
-    """What the senders know themselves."""
-
-    sent: set[str] = field(default_factory=set)
-    acknowledged: set[str] = field(default_factory=set)
-    doomed: set[str] = field(default_factory=set)
-    acknowledged_events: int = 0
-    attempted_events: int = 0
-    acks: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
-
-
-async def post(port: int, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
-    """One request over a fresh connection; raises OSError or EOFError if the server dies."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(
-            b"POST /api/v1/telemetry HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            b"Content-Type: application/json\r\n"
-            + f"Authorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-        await writer.drain()
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        return int(head[9:12]), json.loads(await reader.readexactly(length))
-    finally:
-        writer.close()
-
-
-async def sender(server: Server, key: str, ledger: Ledger, rnd: random.Random, name: int, stop: asyncio.Event) -> None:
-    """Sends batches, each until it is acknowledged; some of them twice, some events doomed by their clock."""
-    number = 0
-    while not stop.is_set():
-        events = []
-        for _ in range(rnd.choice((1, 1, 3, 20, 100))):
-            number += 1
-            event_id = str(uuid.UUID(int=rnd.getrandbits(128), version=4))
-            doomed = rnd.random() < 0.02
-            (ledger.doomed if doomed else ledger.sent).add(event_id)
-            recorded = "1999-01-01T00:00:00Z" if doomed else BASE
-            events.append(
-                {"eventId": event_id, "deviceId": f"crash-{name}", "recordedAt": recorded, "type": "n", "value": number}
-            )
-        body = json.dumps(events).encode()
-        repeats = 2 if rnd.random() < 0.1 else 1
-        while repeats:
-            ledger.attempted_events += len(events)
-            try:
-                async with asyncio.timeout(30):
-                    status, answer = await post(server.port, key, body)
-            except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError):
-                if stop.is_set():
-                    return
-                await asyncio.sleep(0.02)
-                continue
-            ledger.statuses[status] += 1
-            if status == 503:
-                await asyncio.sleep(0.02)
-                continue
-            assert status == 202, (status, answer)
-            assert answer == {"accepted": len(events), "rejected": []}
-            ledger.acks += 1
-            ledger.acknowledged_events += len(events)
-            ledger.acknowledged.update(event["eventId"] for event in events)
-            repeats -= 1
-
-
-def books_of(server: Server, key: str) -> dict[str, Any]:
-    answers: list[tuple[int, Any]] = []
-
-    def answered() -> bool:
-        # While a killed writer is restarted, 503 is the honest answer.
-        answers.append(server.request("GET", "/api/v1/books", key=key))
-        assert answers[-1][0] in (200, 503), answers[-1]
-        return answers[-1][0] == 200
-
-    wait_until(answered, "books")
-    books: dict[str, Any] = answers[-1][1]
-    return books
-
-
-def stored_ids(server: Server, key: str) -> Counter[str]:
-    """How often each event id is stored."""
-    seen: Counter[str] = Counter()
-    for name in range(SENDERS):
-        cursor = ""
-        while True:
-            path = f"/api/v1/devices/crash-{name}/telemetry?from={BASE}&to=2026-11-02T00:00:00Z&limit=1000{cursor}"
-            status, page = server.request("GET", path, key=key)
-            if status == 404:
-                break
-            assert status == 200, page
-            seen.update(event["eventId"] for event in page["events"])
-            if page["next"] is None:
-                break
-            cursor = f"&cursor={page['next']}"
-    return seen
-
-
-def dead_ids(server: Server, key: str) -> Counter[str]:
-    seen: Counter[str] = Counter()
-    cursor = ""
-    while True:
-        status, page = server.request("GET", f"/api/v1/dead-letters?limit=1000{cursor}", key=key)
-        assert status == 200, page
-        seen.update(letter["eventId"] for letter in page["deadLetters"])
-        if page["next"] is None:
-            return seen
-        cursor = f"&cursor={page['next']}"
 
 
 def run_crashes(server: Server, kills: int, seed: int) -> tuple[Ledger, dict[str, Any], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -72,7 +73,9 @@ class _Channel:
 
     def say_ready(self) -> None:
         if self._socket is not None:
-            self._socket.send(b"1")
+            # A supervisor that is gone is noticed by the reader, which stops the role in order.
+            with suppress(OSError):
+                self._socket.send(b"1")
 
 
 async def _role(role: Role, stop: asyncio.Event, channel: _Channel) -> None:
