@@ -15,14 +15,17 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.ts*" -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help up setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel clean
+.PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' Makefile
 
 up: setup ## build what is needed and run the platform with the demo on http://127.0.0.1:8000 (ARGS="--port 9000")
 	@exec $(BIN)/tslice up $(ARGS)
+
+up-distributed: setup $(STAMP)-servers ## the same on PostgreSQL, NATS JetStream and Valkey, all on this machine (ARGS="--port 9000")
+	@exec $(BIN)/python -m deploy.local $(ARGS)
 
 setup: $(STAMP)-runtime web/dist/index.html ## build what `make up` needs; afterwards .venv/bin/tslice runs
 

@@ -206,3 +206,21 @@ def test_a_forbidden_import_is_seen(tmp_path, module, line):
     result = lint_imports(tmp_path / "src", tmp_path / "pyproject.toml")
     assert result.returncode != 0, result.stdout
     assert "BROKEN" in result.stdout or "exhaustive" in result.stdout.lower(), result.stdout + result.stderr
+
+
+def test_compose_follows_its_schema():
+    from check_jsonschema import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--builtin-schema", "vendor.compose-spec", str(ROOT / "compose.yaml")])
+    assert ended.value.code == 0
+
+
+def test_a_compose_file_that_is_none_is_seen(tmp_path):
+    from check_jsonschema import main
+
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text((ROOT / "compose.yaml").read_text().replace("healthcheck:", "healthchek:", 1))
+    with pytest.raises(SystemExit) as ended:
+        main(["--builtin-schema", "vendor.compose-spec", str(wrong)])
+    assert ended.value.code != 0

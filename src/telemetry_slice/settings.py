@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     database_migration_url: str | None = Field(
         None, description="The same database, signed in as the migration role; read by `tslice migrate` alone."
     )
+    database_admin_url: str | None = Field(
+        None,
+        description="An administrator's address of the server: `tslice migrate` makes the roles and the database that are"
+        " missing, with the passwords that the other addresses have. Needed once.",
+    )
     queue_url: str = Field(
         "inprocess:",
         pattern=r"^(inprocess:|nats://.+)$",

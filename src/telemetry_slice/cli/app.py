@@ -77,7 +77,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
     apis: Annotated[int, typer.Option(min=1, max=64, help="API processes of --role all.")] = 2,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Writers of --role all.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Writers of --role all.")] = 2,
     listener: Annotated[int | None, typer.Option(hidden=True)] = None,
     supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:

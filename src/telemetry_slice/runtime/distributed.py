@@ -18,6 +18,7 @@ from ..engines.postgres.leader import Leader
 from ..engines.postgres.migrate import migrate
 from ..engines.postgres.reads import open_reading, readers_over
 from ..engines.postgres.registry import open_registry
+from ..engines.postgres.roles import API, MIGRATION, WRITER, install_named
 from ..engines.postgres.store import PostgresStore
 from ..engines.redis.bus import RedisBus
 from ..engines.redis.limiter import RedisLimiter
@@ -119,13 +120,24 @@ def _tell_nobody(_url: str) -> None:
 
 
 def migrate_distributed(settings: Settings) -> None:
-    """Bring the database's schemas up to date.
+    """Bring the database's schemas up to date; with an administrator's address, after making what is missing of roles.
 
-    Raises ValueError without TSLICE_DATABASE_MIGRATION_URL, NewerSchemaError.
+    Raises:
+        ValueError: an address is missing or does not fit.
+        UnavailableError: the server cannot be reached or refuses.
+        NewerSchemaError: a newer release has written it.
     """
-    if settings.database_migration_url is None:
+    migration_url = settings.database_migration_url
+    if migration_url is None:
         raise ValueError("TSLICE_DATABASE_MIGRATION_URL must be set: the role that may change tables")
-    migrate(settings.database_migration_url)
+    if settings.database_admin_url is not None:
+        urls = {
+            MIGRATION: migration_url,
+            API: _url(settings.database_url),
+            WRITER: _url(settings.database_writer_url),
+        }
+        install_named(settings.database_admin_url, urls)
+    migrate(migration_url)
 
 
 def build_api(settings: Settings) -> Platform:

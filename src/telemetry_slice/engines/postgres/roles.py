@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import LiteralString
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from .connect import CONNECT
@@ -46,6 +47,24 @@ _ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
         "client_connection_check_interval": "1s",
     },
 }
+
+
+def install_named(admin_url: str, urls: Mapping[str, str]) -> None:
+    """`install` what the roles' own `urls` (by role) speak of: their passwords and their database.
+
+    Raises ValueError when a URL has another user, no password, or another database than the rest.
+    """
+    passwords: dict[str, str] = {}
+    databases: set[str] = set()
+    for role, url in urls.items():
+        given = conninfo_to_dict(url)
+        if given.get("user") != role or not given.get("password") or not given.get("dbname"):
+            raise ValueError(f"the address of {role} must be postgresql://{role}:PASSWORD@HOST/DATABASE")
+        passwords[role] = str(given["password"])
+        databases.add(str(given["dbname"]))
+    if len(databases) != 1:
+        raise ValueError(f"the roles' addresses name several databases: {', '.join(sorted(databases))}")
+    install(admin_url, databases.pop(), passwords)
 
 
 def install(admin_url: str, database: str, passwords: Mapping[str, str]) -> None:
