@@ -27,7 +27,7 @@ async def redis(request):
     link = await Server(url).connect()
     await link.ask(("FLUSHALL",))
     await link.close()
-    cache = RedisCache(url, LocalCache(max_answers=0), answer_s=10)
+    cache = RedisCache(url, LocalCache(max_rows=0), answer_s=10)
     await cache.start()
     yield cache
     await cache.stop()
@@ -177,3 +177,19 @@ async def test_an_answer_that_was_kept_is_the_same(cache, form, answer):
         assert [type(each.last) for each in got if isinstance(each, Bucket)] == [
             type(each.last) for each in answer if isinstance(each, Bucket)
         ]
+
+
+async def test_memory_is_bounded_and_the_newest_answers_stay():
+    cache = LocalCache(max_rows=100)
+
+    async def load():
+        return [0] * 9
+
+    for number in range(1_000):
+        await cache.get(ACME, f"q {number}", list[int], LONG_S, load)
+    assert len(cache._kept) == 10
+    source = Source()
+    assert await ask(cache, source, question="q 999") == [0] * 9
+    assert await ask(cache, source, question="q 0") == [1]
+    cache.forget(ACME)
+    assert (cache._rows, cache._kept) == (0, {})

@@ -28,7 +28,7 @@ def server():
 
 @pytest.fixture
 async def caches(server):
-    made = [RedisCache(server.url, LocalCache(max_answers=0), answer_s=1.0) for _ in range(2)]
+    made = [RedisCache(server.url, LocalCache(max_rows=0), answer_s=1.0) for _ in range(2)]
     for cache in made:
         await cache.start()
     yield made

@@ -285,13 +285,17 @@ class LocalBus:
 
 
 class LocalCache:
-    """Answers kept by one process; with `max_answers` 0 none, and who asks the same at once still shares one load."""
+    """Answers kept by one process, `max_rows` rows in all (some 200 bytes each), the oldest dropped first.
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic, *, max_answers: int = 10_000) -> None:
+    With 0 none are kept, and who asks the same at once still shares one load.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic, *, max_rows: int = 200_000) -> None:
         self._now_s = now_s
-        self._max_answers = max_answers
+        self._max_rows = max_rows
+        self._rows = 0
         # (when it was asked for, answer), the oldest first.
-        self._kept: OrderedDict[tuple[TenantNo, str], tuple[float, Any]] = OrderedDict()
+        self._kept: dict[tuple[TenantNo, str], tuple[float, Any]] = {}
         self._loading: dict[tuple[TenantNo, str], tuple[float, asyncio.Task[Any]]] = {}
 
     async def get(
@@ -317,11 +321,16 @@ class LocalCache:
         answer = await load()
         # A load that was forgotten, or that another has overtaken, is for those who wait for it alone.
         if place in self._loading and self._loading[place][1] is asyncio.current_task():
-            self._kept.pop(place, None)
+            self._drop(place)
             self._kept[place] = (asked_s, answer)
-            if len(self._kept) > self._max_answers:
-                self._kept.popitem(last=False)
+            self._rows += _rows(answer)
+            while self._rows > self._max_rows:
+                self._drop(next(iter(self._kept)))
         return answer
+
+    def _drop(self, place: tuple[TenantNo, str]) -> None:
+        if place in self._kept:
+            self._rows -= _rows(self._kept.pop(place)[1])
 
     def _loaded(self, place: tuple[TenantNo, str], task: asyncio.Task[Any]) -> None:
         if place in self._loading and self._loading[place][1] is task:
@@ -332,7 +341,12 @@ class LocalCache:
 
     def forget(self, tenant: TenantNo) -> None:
         for place in [place for place in self._kept if place[0] == tenant]:
-            del self._kept[place]
+            self._drop(place)
         # What is being loaded may have been read before the change.
         for place in [place for place in self._loading if place[0] == tenant]:
             del self._loading[place]
+
+
+def _rows(answer: object) -> int:
+    """What an answer counts for; an empty one is kept, too."""
+    return 1 + (len(answer) if isinstance(answer, list) else 0)

@@ -129,9 +129,9 @@ class RedisCache:
                     ended.result()
         finally:
             self._link = None
-            self._failure.cancel()
-            forgetting.cancel()
-            await asyncio.gather(forgetting, return_exceptions=True)
+            for ended in (forgetting, self._failure):
+                ended.cancel()
+            await asyncio.gather(forgetting, self._failure, return_exceptions=True)
             await link.close()
 
     async def _forget(self, link: Link) -> None:
