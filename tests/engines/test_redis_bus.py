@@ -11,6 +11,7 @@ from deploy.local.valkey import Valkey
 from structlog.testing import capture_logs
 
 from telemetry_slice.engines.redis import bus as bus_module
+from telemetry_slice.engines.redis import connection as connection_module
 from telemetry_slice.engines.redis.bus import RedisBus
 from telemetry_slice.engines.redis.connection import Server
 from telemetry_slice.engines.redis.news import CHANGES, COUNTS, NEWS, channel_of, encode_news
@@ -20,6 +21,12 @@ from telemetry_slice.observe import NEWS_DROPPED, REDIS_AWAY
 
 ACME, BETA = TenantNo(1), TenantNo(2)
 DEADLINE_S = 20
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch):
+    monkeypatch.setattr(bus_module, "MARK_S", 0.1)
+    monkeypatch.setattr(connection_module, "RETRY_S", 0.2)
 
 
 @pytest.fixture

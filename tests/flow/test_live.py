@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from telemetry_slice.engines.inprocess import LocalBus
 from telemetry_slice.flow.live import FRAME_READINGS, Hub
 from telemetry_slice.model.errors import Code, SliceError
 from telemetry_slice.model.events import EventBatch, Kind, Message, Outcome, Settlement
+from telemetry_slice.ports.cache import FRESH_S
 
 ACME, BETA = 1, 2
 
@@ -89,10 +91,13 @@ async def test_a_watcher_has_begun_when_all_is_heard_and_sees_a_gap_for_what_may
     await begun
     frames = watcher.frames()
     assert [r.value for r in await next_frame(frames)] == [1.0]
-    publish(bus, ACME, [(1, reading(2.0))])
     hearing(True)
-    assert await next_frame(frames) == ()
+    publish(bus, ACME, [(1, reading(2.0))])
+    # Told when what may have been missed is in every answer that is read: after what was heard meanwhile.
+    told_s = time.monotonic()
     assert [r.value for r in await next_frame(frames)] == [2.0]
+    assert await next_frame(frames) == ()
+    assert time.monotonic() - told_s >= FRESH_S - 0.01
     for _ in range(3):
         hearing(False)
     assert await next_frame(frames) == ()

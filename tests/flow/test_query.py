@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from telemetry_slice.engines.inprocess import LocalCache
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
@@ -123,10 +126,15 @@ def telemetry(tmp_path):
     opened.close()
 
 
+def forgetful():
+    """A cache with a clock of its own, on which every answer is old: what is stored here is read at once."""
+    return LocalCache(now_s=itertools.count(0, 1_000_000).__next__)
+
+
 @pytest.fixture
 def query(telemetry, registry, clock):
     clock.us = NOW_US
-    return Query(SqlTelemetry(telemetry.readers), registry.devices, clock, b"secret" * 6)
+    return Query(SqlTelemetry(telemetry.readers), registry.devices, clock, b"secret" * 6, forgetful())
 
 
 @pytest.fixture
@@ -283,3 +291,70 @@ async def test_an_export_is_every_reading_in_chunks(query, telemetry, acme, boil
     assert max(map(len, chunks)) == EXPORT_CHUNK
     assert [r.value for chunk in chunks for r in chunk] == list(range(count, 0, -1))
     assert [chunk async for chunk in await query.export(acme, "boiler/3", Asked(1, 2), types=None)] == []
+
+
+async def test_series_insights_and_types_are_read_once_for_all_who_ask_within_a_second(
+    telemetry, registry, clock, acme, boiler
+):
+    clock.us = NOW_US
+    now_s = [0.0]
+    cache = LocalCache(now_s=lambda: now_s[0])
+
+    reads = Counter()
+
+    class Counting(SqlTelemetry):
+        async def types(self, *asked):
+            reads["types"] += 1
+            return await super().types(*asked)
+
+        async def buckets(self, *asked):
+            reads["buckets"] += 1
+            return await super().buckets(*asked)
+
+        async def insights(self, *asked):
+            reads["insights"] += 1
+            return await super().insights(*asked)
+
+    query = Query(Counting(telemetry.readers), registry.devices, clock, b"secret" * 6, cache)
+    old = Asked(NOW_US - 3 * DAY_US, NOW_US - 2 * DAY_US)
+    points = [(NOW_US - 5 * SECOND_US, 1.0), (NOW_US - 2 * DAY_US - SECOND_US, 2.0)]
+    telemetry.put(acme, boiler, "t", "C", points)
+
+    async def ask(asked):
+        answers = []
+        for _ in range(3):
+            answer = await query.series(acme, boiler.id, asked, type_="t", unit=None, points=10)
+            answers.append([bucket.last for bucket in answer.buckets])
+            await query.insights(acme, boiler.id, 24)
+        assert answers[0] == answers[1] == answers[2]
+        return answers[0]
+
+    assert await ask(Asked()) == [1.0]
+    assert await ask(old) == [2.0]
+    assert reads == {"types": 1, "buckets": 2, "insights": 1}
+    now_s[0] = 1.5
+    await ask(Asked())
+    await ask(old)
+    # The range that ended long ago is kept longer.
+    assert reads == {"types": 2, "buckets": 3, "insights": 2}
+    now_s[0] = 301.0
+    await ask(old)
+    assert reads["buckets"] == 4
+    cache.forget(acme.no)
+    await ask(old)
+    assert reads["buckets"] == 5
+
+
+async def test_what_was_read_before_a_range_settled_is_not_kept_as_settled(telemetry, registry, clock, acme, boiler):
+    cache = LocalCache(now_s=lambda: 0.0)
+    query = Query(SqlTelemetry(telemetry.readers), registry.devices, clock, b"secret" * 6, cache)
+    telemetry.put(acme, boiler, "t", "C", [(NOW_US - 1, 1.0)])
+    answers = []
+    for late_s in (-1, 1):
+        clock.us = NOW_US + DAY_US + late_s * SECOND_US
+        asked = Asked(NOW_US - HOUR_US, NOW_US)
+        answer = await query.series(acme, boiler.id, asked, type_="t", unit=None, points=10)
+        answers.append((answer.settled, [bucket.last for bucket in answer.buckets]))
+        with telemetry.writer.begin() as connection:
+            connection.execute(text("UPDATE telemetry_recent SET number = 7"))
+    assert answers == [(False, [1.0]), (True, [7.0])]

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from telemetry_slice.engines.inprocess import LocalCache
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
@@ -71,6 +72,8 @@ def heard(telemetry):
 @pytest.fixture
 def services(access, registry, clock, telemetry):
     readers = Readers(telemetry.reader)
+    # By its clock every answer is old: what these tests store is read at once.
+    cache = LocalCache(now_s=itertools.count(0, 1_000_000).__next__)
     parts = {
         "access": access,
         "tenants": registry.tenants,
@@ -80,7 +83,7 @@ def services(access, registry, clock, telemetry):
         "clock": clock,
         "cursor_secret": b"cursors",
         "version": "0.0",
-        "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors"),
+        "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),
         "devices_changed": lambda tenant: None,
     }
     # What these tests do not reach is not put together.

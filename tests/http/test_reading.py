@@ -1,30 +1,18 @@
-"""The reading routes: shapes, parameters and their errors, export, and the live stream over a real socket."""
+"""The reading routes: shapes, parameters and their errors, and export."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import dataclasses
 import io
 import json
-import os
-import socket
 
 import pytest
-import uvicorn
 from sqlalchemy import text
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from telemetry_slice.engines.inprocess import LocalBus
-from telemetry_slice.flow.access.keys import key_id_of
-from telemetry_slice.flow.live import Hub
-from telemetry_slice.http import live
-from telemetry_slice.http.app import create_app
 from telemetry_slice.http.query import QueryAnswer
 from telemetry_slice.http.reading import EventPage, ReadingPage, SeriesView
 from telemetry_slice.http.telemetry import DeviceTypes, Insights
-from telemetry_slice.model.events import EventBatch, Kind, Message, Settlement, event_key
+from telemetry_slice.model.events import Kind, event_key
 from telemetry_slice.model.times import HOUR_US, SECOND_US, rfc3339
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -282,183 +270,3 @@ async def test_export_as_csv_and_ndjson(read, store, acme, boiler, clock):
     ]
     empty = await read(f"{BASE}/export", **{"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"})
     assert (empty.status_code, empty.text.count("\r\n")) == (200, 1)
-
-
-async def until(true, within_s=10):
-    """Poll until `true()` holds."""
-    async with asyncio.timeout(within_s):
-        while not true():
-            await asyncio.sleep(0.01)
-
-
-class LiveServer:
-    """The application behind a real socket, and a bus to publish on."""
-
-    def __init__(self, services, **hub_options):
-        self.bus = LocalBus()
-        self.hub = Hub(self.bus, **hub_options)
-        app = create_app(dataclasses.replace(services, live=self.hub))
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        config = uvicorn.Config(
-            app, lifespan="off", log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
-        )
-        self.server = uvicorn.Server(config)
-
-    async def __aenter__(self):
-        self.task = asyncio.create_task(self.server._serve([self.listener]))
-        await until(lambda: self.server.started)
-        return self
-
-    async def __aexit__(self, *_):
-        self.server.should_exit = True
-        await self.task
-
-    def connect(self, query="", **options):
-        return connect(f"ws://127.0.0.1:{self.port}/api/v1/live{query}", **options)
-
-    def publish(self, tenant, device, values, type_="t"):
-        batch = EventBatch(tenant.no, 7)
-        for value in values:
-            batch.keys.append(os.urandom(16))
-            batch.texts.append(None)
-            batch.devices.append(device.no)
-            batch.device_ids.append(device.id)
-            batch.recorded_us.append(5)
-            batch.meanings.append(0)
-            batch.measurements.append(((type_, "C", Kind.NUMBER, float(value)),))
-        self.bus.publish(Message(b"i" * 16, 1, (batch,)), Settlement((bytes(len(values)),), {}, 9))
-
-
-@pytest.fixture
-async def live_server(services):
-    async with LiveServer(services) as server:
-        yield server
-
-
-async def receive(connection, kind):
-    """The next frame of a kind; heartbeats in between are passed over."""
-    async with asyncio.timeout(10):
-        while True:
-            frame = json.loads(await connection.recv())
-            if frame["kind"] == kind:
-                return frame
-
-
-async def test_live_frames(live_server, as_, acme, beta, boiler, monkeypatch):
-    monkeypatch.setattr(live, "HEARTBEAT_S", 0.05)
-    headers = await as_("service read")
-    async with live_server.connect("?device=dev/001&type=t", additional_headers=headers) as connection:
-        hello = json.loads(await connection.recv())
-        assert hello == {"kind": "hello", "epoch": live_server.hub.epoch, "sequence": 0}
-        live_server.publish(beta, boiler, [9])
-        live_server.publish(acme, boiler, [8], type_="other")
-        live_server.publish(acme, boiler, [1, 2])
-        first = await receive(connection, "events")
-        assert (first["epoch"], first["sequence"]) == (hello["epoch"], 1)
-        assert [(e["deviceId"], e["type"], e["value"], e["unit"]) for e in first["events"]] == [
-            ("dev/001", "t", 1.0, "C"), ("dev/001", "t", 2.0, "C"),
-        ]  # fmt: skip
-        assert set(first["events"][0]) == {
-            "eventId", "deviceId", "type", "value", "unit", "recordedAt", "receivedAt", "storedAt",
-        }  # fmt: skip
-        live_server.publish(acme, boiler, [3])
-        assert (await receive(connection, "events"))["sequence"] == 2
-        assert (await receive(connection, "heartbeat"))["sequence"] == 2
-    await until(lambda: not live_server.hub._watchers)
-
-
-async def test_what_may_have_been_missed_is_a_gap_and_an_outage_of_news_is_said(live_server, as_, acme, boiler):
-    headers = await as_("service read")
-    async with live_server.connect(additional_headers=headers) as connection:
-        assert "degraded" not in await receive(connection, "hello")
-        # Settled before by a writer that may have died before it could tell.
-        batch = EventBatch(acme.no, 7)
-        live_server.bus.publish(Message(b"i" * 16, 1, (batch,)), Settlement((), redelivered=True))
-        assert await receive(connection, "heartbeat") == {
-            "kind": "heartbeat", "epoch": live_server.hub.epoch, "sequence": 1,
-        }  # fmt: skip
-        live_server.hub._note(acme.no, hearing=False)
-        frame = await receive(connection, "heartbeat")
-        assert (frame["sequence"], frame["degraded"]) == (2, True)
-        async with live_server.connect(additional_headers=headers) as another:
-            assert (await receive(another, "hello"))["degraded"] is True
-        live_server.hub._note(acme.no, hearing=True)
-        frame = await receive(connection, "heartbeat")
-        assert (frame["sequence"], frame.get("degraded")) == (3, None)
-        live_server.publish(acme, boiler, [1])
-        assert (await receive(connection, "events"))["sequence"] == 4
-
-
-async def test_live_refuses_with_a_status_before_it_opens(live_server, as_, boiler, beta):
-    async def status(query="", **headers):
-        with pytest.raises(InvalidStatus) as refusal:
-            async with live_server.connect(query, additional_headers=headers):
-                pass
-        assert refusal.value.response.headers["content-type"] == "application/problem+json"
-        return refusal.value.response.status_code
-
-    assert await status() == 401
-    assert await status(**await as_("gateway")) == 403
-    assert await status("?device=dev/001", **await as_("service read", beta)) == 404
-    assert await status("?device=" + "x" * 200, **await as_("viewer")) == 422
-    assert await status("?type=" + "x" * 65, **await as_("viewer")) == 422
-
-
-async def test_live_with_the_cookie_needs_our_own_origin(live_server, door, registry, acme, access, boiler):
-    await access.people.add("v@example.org", "v", "correct horse battery", [(acme.no, "viewer")])
-    login = await door.post("/api/v1/auth/login", json={"email": "v@example.org", "password": "correct horse battery"})
-    assert login.status_code == 200, login.text
-    cookie = {"Cookie": f"tslice_session={login.cookies['tslice_session']}"}
-    for origin in ("https://evil.example", None):
-        with pytest.raises(InvalidStatus) as refusal:
-            async with live_server.connect(additional_headers=cookie, origin=origin):
-                pass
-        assert refusal.value.response.status_code == 403
-    async with live_server.connect(additional_headers=cookie, origin=f"http://127.0.0.1:{live_server.port}") as opened:
-        assert json.loads(await opened.recv())["kind"] == "hello"
-
-
-async def close_code(connection):
-    """Read until the other side closes."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await connection.recv()
-            except ConnectionClosed as closed:
-                return closed.rcvd.code if closed.rcvd else None
-
-
-async def test_a_slow_reader_is_disconnected_and_never_waited_for(services, as_, acme, boiler, monkeypatch):
-    monkeypatch.setattr(live, "CLOSE_S", 0.2)
-    headers = await as_("service read")
-    async with (
-        LiveServer(services, pending_events=3_000) as server,
-        server.connect(additional_headers=headers, compression=None, max_queue=1) as slow,
-        server.connect("?type=marker", additional_headers=headers) as quick,
-    ):
-        await receive(quick, "hello")
-        watchers = set(server.hub._watchers[acme.no])
-        sent = 0
-        async with asyncio.timeout(60):
-            # The sockets' own buffers take megabytes before anything is felt.
-            while not any(watcher.cut.is_set() for watcher in watchers):
-                server.publish(acme, boiler, range(1_000), type_="t" * 64)
-                server.publish(acme, boiler, [sent], type_="marker")
-                assert (await receive(quick, "events"))["events"][0]["value"] == sent
-                sent += 1
-            await until(lambda: len(server.hub._watchers[acme.no]) == 1)
-        assert await close_code(slow) in {live.TOO_SLOW, None, 1006}
-        server.publish(acme, boiler, [-1], type_="marker")
-        assert (await receive(quick, "events"))["events"][0]["value"] == -1
-
-
-async def test_a_revoked_credential_ends_the_stream(live_server, as_, acme, access, boiler, clock, monkeypatch):
-    monkeypatch.setattr(live, "RECHECK_S", 0.05)
-    headers = await as_("service read")
-    key_id = key_id_of(headers["X-API-Key"])
-    async with live_server.connect(additional_headers=headers) as connection:
-        assert (await receive(connection, "hello"))["sequence"] == 0
-        await access.keys.revoke(acme.no, key_id)
-        assert await close_code(connection) == live.NOT_ALLOWED

@@ -1,12 +1,14 @@
-"""Queue, quotas, news and clock within one process."""
+"""Queue, quotas, news, answers and clock within one process."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
-from typing import ParamSpec
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -17,6 +19,7 @@ from ..ports.edge import ChangeListener, HearingListener, Quota, StoredListener,
 
 SWEEP_S = 1.0
 P = ParamSpec("P")
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -272,3 +275,71 @@ class LocalBus:
                 self._on_change.remove(listener)
 
         return end
+
+
+class LocalCache:
+    """Answers kept by one process, `max_rows` rows in all (some 200 bytes each), the oldest dropped first.
+
+    With 0 none are kept, and who asks the same at once still shares one load.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic, *, max_rows: int = 200_000) -> None:
+        self._now_s = now_s
+        self._max_rows = max_rows
+        self._rows = 0
+        # (when it was asked for, answer), the oldest first.
+        self._kept: dict[tuple[TenantNo, str], tuple[float, Any]] = {}
+        self._loading: dict[tuple[TenantNo, str], tuple[float, asyncio.Task[Any]]] = {}
+
+    async def get(
+        self, tenant: TenantNo, question: str, form: type[T], max_age_s: float, load: Callable[[], Awaitable[T]]
+    ) -> T:
+        del form
+        place = (tenant, question)
+        now_s = self._now_s()
+        asked_s, answer = self._kept.get(place, (-math.inf, None))
+        if now_s - asked_s <= max_age_s:
+            known: T = answer
+            return known
+        asked_s, task = self._loading.get(place, (-math.inf, None))
+        if task is None or now_s - asked_s > max_age_s:
+            task = asyncio.create_task(self._load(place, now_s, load))
+            self._loading[place] = (now_s, task)
+            task.add_done_callback(partial(self._loaded, place))
+        # Who gives up leaves the load to the others.
+        loaded: T = await asyncio.shield(task)
+        return loaded
+
+    async def _load(self, place: tuple[TenantNo, str], asked_s: float, load: Callable[[], Awaitable[T]]) -> T:
+        answer = await load()
+        # A load that was forgotten, or that another has overtaken, is for those who wait for it alone.
+        if place in self._loading and self._loading[place][1] is asyncio.current_task():
+            self._drop(place)
+            self._kept[place] = (asked_s, answer)
+            self._rows += _rows(answer)
+            while self._rows > self._max_rows:
+                self._drop(next(iter(self._kept)))
+        return answer
+
+    def _drop(self, place: tuple[TenantNo, str]) -> None:
+        if place in self._kept:
+            self._rows -= _rows(self._kept.pop(place)[1])
+
+    def _loaded(self, place: tuple[TenantNo, str], task: asyncio.Task[Any]) -> None:
+        if place in self._loading and self._loading[place][1] is task:
+            del self._loading[place]
+        if not task.cancelled():
+            # Everybody may have given up; then nobody else looks at the error.
+            task.exception()
+
+    def forget(self, tenant: TenantNo) -> None:
+        for place in [place for place in self._kept if place[0] == tenant]:
+            self._drop(place)
+        # What is being loaded may have been read before the change.
+        for place in [place for place in self._loading if place[0] == tenant]:
+            del self._loading[place]
+
+
+def _rows(answer: object) -> int:
+    """What an answer counts for; an empty one is kept, too."""
+    return 1 + (len(answer) if isinstance(answer, list) else 0)

@@ -3,6 +3,9 @@
 Every watcher has a sequence of its own within the epoch of this process. A gap in the sequence, another epoch or
 silence tells it to read again what it missed; nothing here is the truth about what is stored. What the bus may have
 missed becomes a gap in every sequence of the tenant.
+
+A watcher that is told to read again reads answers that may be a moment old (`FRESH_S`). So it is told that much later:
+what it then reads holds everything that it may have missed.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from ..model.errors import Code, SliceError
 from ..model.events import EventBatch, Kind, Outcome, TenantNo
 from ..model.series import Reading
 from ..observe import LIVE_DROPPED, LIVE_SOCKETS
+from ..ports.cache import FRESH_S
 from ..ports.edge import Bus
 
 FLUSH_S = 0.1
@@ -68,18 +72,22 @@ class Watcher:
         """The bus hears all from now on, or nothing for the time being; what came before may have been missed."""
         # Before the watcher has begun there is nothing it could have missed, and an outage goes on until it ends.
         if self._begun.is_set() and (hearing or not self.deaf):
-            self._missed = True
-            self._news.set()
+            asyncio.get_running_loop().call_later(FRESH_S, self._miss)
         self.deaf = not hearing
         self._begun.set()
 
+    def _miss(self) -> None:
+        self._missed = True
+        self._news.set()
+
     async def begun(self, timeout_s: float) -> None:
-        """Wait until all that is stored from now on will be heard, or will be seen as missed."""
+        """Wait until what is not heard from now on, or seen as missed, is in every answer that is read from now on."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._begun.wait()
         except TimeoutError:
             self._begun.set()
+        await asyncio.sleep(FRESH_S)
 
     async def frames(self) -> AsyncIterator[Sequence[Reading]]:
         """Readings as they are stored, gathered for a moment, at most `FRAME_READINGS` at a time; ends once cut off.

@@ -13,6 +13,7 @@ from ..model.events import TenantNo
 from ..model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
 from ..model.tenancy import Device, Tenant
 from ..model.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from ..ports.cache import FRESH_S, SETTLED_S, Cache
 from ..ports.edge import Clock
 from ..ports.reads import Telemetry
 from ..ports.registry import Devices
@@ -112,8 +113,11 @@ def _choose(known: Sequence[SeriesType], type_: str, unit: str | None) -> Series
 class Query:
     """What may be asked about stored telemetry. The device is always looked up within the tenant first."""
 
-    def __init__(self, telemetry: Telemetry, devices: Devices, clock: Clock, cursor_secret: bytes) -> None:
+    def __init__(
+        self, telemetry: Telemetry, devices: Devices, clock: Clock, cursor_secret: bytes, cache: Cache
+    ) -> None:
         self._telemetry = telemetry
+        self._cache = cache
         self._devices = devices
         self._clock = clock
         self._secret = cursor_secret
@@ -197,7 +201,7 @@ class Query:
         device = await self.device(tenant, device_id)
         now_us = self._clock.now_us()
         span = _whole_seconds(asked, now_us)
-        series = _choose(await self._telemetry.types(tenant.no, device.no), type_, unit)
+        series = _choose(await self._types(tenant.no, device), type_, unit)
         if series is None:
             width_s = bucket_width_s(span, points)
             return SeriesAnswer(device.id, type_, unit or None, span, width_s, is_settled(span, now_us), ())
@@ -209,19 +213,43 @@ class Query:
         width_s = bucket_width_s(span, points)
         # Asked before reading: what settles while we read was not settled in what we read.
         settled = is_settled(span, self._clock.now_us())
-        buckets = await self._telemetry.buckets(tenant, device.no, series, span, width_s * SECOND_US)
+        asked = ["series", device.no, series.type, series.unit, series.kind, span.from_us, span.to_us, span.as_of_us]
+
+        async def load() -> list[Bucket]:
+            return list(await self._telemetry.buckets(tenant, device.no, series, span, width_s * SECOND_US))
+
+        buckets = await self._cache.get(
+            # An answer from before it was settled is none to a question from after it.
+            tenant,
+            json.dumps([*asked, width_s, settled]),
+            list[Bucket],
+            SETTLED_S if settled else FRESH_S,
+            load,
+        )
         return SeriesAnswer(device.id, series.type, series.unit, span, width_s, settled, buckets)
 
     async def insights(self, tenant: Tenant, device_id: str, hours: int) -> Sequence[Insight]:
         """A summary per (type, unit) of the last `hours`. Raises SliceError NOT_FOUND."""
         device = await self.device(tenant, device_id)
-        now_us = self._clock.now_us()
-        return await self._telemetry.insights(tenant.no, device.no, TimeRange(now_us - hours * HOUR_US, now_us))
+
+        async def load() -> list[Insight]:
+            now_us = self._clock.now_us()
+            span = TimeRange(now_us - hours * HOUR_US, now_us)
+            return list(await self._telemetry.insights(tenant.no, device.no, span))
+
+        return await self._cache.get(
+            tenant.no, json.dumps(["insights", device.no, hours]), list[Insight], FRESH_S, load
+        )
 
     async def types(self, tenant: Tenant, device_id: str) -> Sequence[SeriesType]:
         """What the device has ever sent. Raises SliceError NOT_FOUND."""
-        device = await self.device(tenant, device_id)
-        return await self._telemetry.types(tenant.no, device.no)
+        return await self._types(tenant.no, await self.device(tenant, device_id))
+
+    async def _types(self, tenant: TenantNo, device: Device) -> Sequence[SeriesType]:
+        async def load() -> list[SeriesType]:
+            return list(await self._telemetry.types(tenant, device.no))
+
+        return await self._cache.get(tenant, json.dumps(["types", device.no]), list[SeriesType], FRESH_S, load)
 
     async def last_values(self, tenant: Tenant, devices: Sequence[Device]) -> Mapping[int, Sequence[LastValue]]:
         """Device number → the newest reading of each of its series; devices without readings are omitted."""
@@ -239,7 +267,7 @@ class Query:
         span = _whole_seconds(asked, self._clock.now_us())
         wanted: list[tuple[Device, SeriesType]] = []
         for device in await self._each(tenant, device_ids):
-            known = await self._telemetry.types(tenant.no, device.no)
+            known = await self._types(tenant.no, device)
             for type_ in dict.fromkeys(types):
                 units = dict.fromkeys(series.unit for series in known if series.type == type_)
                 chosen = [_choose(known, type_, unit or "") for unit in units]

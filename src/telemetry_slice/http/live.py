@@ -1,8 +1,9 @@
 """Stored events as they are stored, over a WebSocket of JSON text frames.
 
-`hello` first; then `events`, numbered 1, 2, 3, …; a `heartbeat` with the last number every two seconds. A gap, another
-epoch or five silent seconds tell the client to read again. A frame with `degraded` says that no news can be heard at
-the moment; the end of that is a gap. What the client says is ignored.
+`hello` first, when whatever is not told from then on is in what the client reads from then on; then `events`, numbered
+1, 2, 3, …; a `heartbeat` with the last number every two seconds. A gap, another epoch or five silent seconds tell the
+client to read again. A frame with `degraded` says that no news can be heard at the moment; the end of that is a gap.
+What the client says is ignored.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from ..engines.postgres.registry import open_registry
 from ..engines.postgres.roles import API, MIGRATION, WRITER, install_named
 from ..engines.postgres.store import PostgresStore
 from ..engines.redis.bus import RedisBus
+from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.letters import LetterReads
 from ..engines.sql.readers import Readers
@@ -150,6 +151,7 @@ def build_api(settings: Settings) -> Platform:
     store = database.store
     queue = _queue(settings)
     bus = RedisBus(_url(settings.redis_url))
+    cache = RedisCache(_url(settings.redis_url))
     limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
     access = Access(
         Secrets(secrets.pepper, secrets.signing_key),
@@ -170,10 +172,10 @@ def build_api(settings: Settings) -> Platform:
         clock=clock,
         cursor_secret=secrets.cursor_secret,
         version=version("telemetry-slice"),
-        query=Query(SqlTelemetry(database.readers), registry.devices, clock, secrets.cursor_secret),
+        query=Query(SqlTelemetry(database.readers), registry.devices, clock, secrets.cursor_secret, cache),
         live=Hub(bus),
         books=Bookkeeper(gate.totals, queue, store),
-        letters=Letters(store, registry.devices),
+        letters=Letters(store, registry.devices, cache),
         storage=None,
         readiness=state,
         metrics_token=settings.metrics_token,
@@ -186,6 +188,7 @@ def build_api(settings: Settings) -> Platform:
         await queue.start()
         await bus.start()
         await limiter.start()
+        await cache.start()
         bus.on_change(gate.forget_devices)
         bus.expect_outcomes(gate.totals.incarnation)
         await flush()
@@ -206,6 +209,7 @@ def build_api(settings: Settings) -> Platform:
         await loops.end()
         await bus.stop()
         await limiter.stop()
+        await cache.stop()
         access.close()
         await asyncio.to_thread(database.close)
         await asyncio.to_thread(registry.close)

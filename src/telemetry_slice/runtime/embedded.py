@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from ..engines.inprocess import HandOffQueue, LocalBus, SystemClock, TokenBuckets
+from ..engines.inprocess import HandOffQueue, LocalBus, LocalCache, SystemClock, TokenBuckets
 from ..engines.sql.database import Database
 from ..engines.sql.letters import LetterReads
 from ..engines.sql.migrate import upgrade
@@ -89,6 +89,7 @@ def build_embedded(settings: Settings) -> Platform:
     store = SqliteStore(process, LetterReads(readers))
     queue = HandOffQueue(settings.max_queued_events)
     bus = LocalBus()
+    cache = LocalCache()
     access = Access(
         Secrets(secrets.pepper, secrets.signing_key),
         tenants=registry.tenants,
@@ -115,10 +116,10 @@ def build_embedded(settings: Settings) -> Platform:
         clock=clock,
         cursor_secret=secrets.cursor_secret,
         version=version("telemetry-slice"),
-        query=Query(SqlTelemetry(readers), registry.devices, clock, secrets.cursor_secret),
+        query=Query(SqlTelemetry(readers), registry.devices, clock, secrets.cursor_secret, cache),
         live=Hub(bus),
         books=Bookkeeper(gate.totals, queue, store),
-        letters=Letters(store, registry.devices),
+        letters=Letters(store, registry.devices, cache),
         storage=guard,
         readiness=state,
         metrics_token=settings.metrics_token,

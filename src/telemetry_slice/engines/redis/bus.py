@@ -31,7 +31,7 @@ from .news import (
     new_epoch,
     split,
 )
-from .telling import Telling
+from .telling import ANSWER_S, Telling
 
 MARK_S = 1.0
 """How often a listening process compares what it has heard with what was told."""
@@ -225,11 +225,11 @@ class RedisBus:
             self._wanted.clear()
             wanted = set(self._names())
             if wanted - subscribed:
-                await within(MARK_S, link.send("SUBSCRIBE", *(wanted - subscribed)))
+                await within(ANSWER_S, link.send("SUBSCRIBE", *(wanted - subscribed)))
             if subscribed - wanted:
-                await within(MARK_S, link.send("UNSUBSCRIBE", *(subscribed - wanted)))
+                await within(ANSWER_S, link.send("UNSUBSCRIBE", *(subscribed - wanted)))
             subscribed = wanted
-            await within(MARK_S, MARK.run(asking, COUNTS, new_epoch(), self._marks, CHANGES, *self._channels))
+            await within(ANSWER_S, MARK.run(asking, COUNTS, new_epoch(), self._marks, CHANGES, *self._channels))
             try:
                 async with asyncio.timeout(MARK_S):
                     await self._wanted.wait()

@@ -11,6 +11,7 @@ from ...model.errors import Code, FieldError, SliceError
 from ...model.events import DeadReason, EventBatch, Outcome, Settlement
 from ...model.series import DeadLetter
 from ...model.tenancy import Tenant
+from ...ports.cache import Cache
 from ...ports.events import DeadLetters
 from ...ports.registry import Devices
 from .decode import decode
@@ -24,8 +25,9 @@ T = TypeVar("T")
 class Letters:
     """What a tenant may do with its dead letters."""
 
-    def __init__(self, letters: DeadLetters, devices: Devices) -> None:
+    def __init__(self, letters: DeadLetters, devices: Devices, cache: Cache) -> None:
         self._letters = letters
+        self._cache = cache
         self._devices = devices
 
     async def page(self, tenant: Tenant, *, reason: str | None, after: int | None, limit: int) -> Sequence[DeadLetter]:
@@ -52,6 +54,8 @@ class Letters:
         letter = _found(await self._letters.get(tenant.no, letter_id))
         event = await self._event(tenant, letter.body, letter.received_us)
         settlement: Settlement = _found(await self._letters.replay(tenant.no, letter_id, event))
+        # Its reading may belong to a range that was taken for settled.
+        self._cache.forget(tenant.no)
         return Outcome(settlement.outcomes[0][0]), settlement.reasons.get((0, 0))
 
     async def replay_many(self, tenant: Tenant, *, reason: str | None, ids: Sequence[int] | None) -> Counter[Outcome]:
