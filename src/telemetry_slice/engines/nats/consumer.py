@@ -138,7 +138,7 @@ class Consumer:
             for pack in self._holders.pop(key, ()):
                 pack.open.discard(key)
                 if not pack.open:
-                    del self._packs[pack.number]
+                    self._packs.pop(pack.number, None)
                     await self._say(pack.reply, ACK)
         self._room.set()
 
@@ -207,17 +207,16 @@ class Consumer:
         loop = asyncio.get_running_loop()
         inbox = session.client.new_inbox()
         # Each pull has its own inbox, so that a late word about the one before does not end it.
-        subscription = await session.client.subscribe(f"{inbox}.*", cb=self._receive)
-        self._asked, self._heard, self._trouble = 0, loop.time(), ""
-        looked = loop.time()
-        try:
+        async with session.subscribed(f"{inbox}.*", self._receive, self._settings.timeout_s):
+            self._asked, self._heard, self._trouble = 0, loop.time(), ""
+            looked = loop.time()
             while session.alive:
+                self._room.clear()
                 if self._trouble:
                     # The consumer is gone, has a new leader, has too many pulls: look at everything anew.
                     raise UnavailableError(self._trouble)
                 if not self._asked and self._has_room():
                     await self._ask(session, inbox)
-                self._room.clear()
                 waker = asyncio.ensure_future(self._room.wait())
                 either: set[asyncio.Future[Any]] = {waker, session.lost}
                 try:
@@ -235,10 +234,6 @@ class Consumer:
                     if await self._misses_something(session):
                         self._stalled("messages are pending, none is delivered")
                         return
-        finally:
-            if session.alive:
-                with suppress(Exception):
-                    await subscription.unsubscribe()
 
     def _stalled(self, why: str) -> None:
         QUEUE_STALLS.inc()
