@@ -51,6 +51,8 @@ def wait_until(done: Callable[[], bool], what: str, seconds: float = START_S) ->
 class NatsServer:
     """One server with JetStream over a folder of its own; killed and started again it has the same data and ports.
 
+    A port of 0 means any that is free.
+
     Attributes:
         url: for clients.
         monitor_url: the monitoring endpoint.
@@ -65,10 +67,12 @@ class NatsServer:
         max_file_store: int = MAX_FILE_STORE,
         name: str = "slice-1",
         cluster: str = "",
+        port: int = 0,
+        monitor_port: int = 0,
     ) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.monitor_port = free_port()
+        self.port = port or free_port()
+        self.monitor_port = monitor_port or free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.monitor_url = f"http://127.0.0.1:{self.monitor_port}"
         self._process: subprocess.Popen[bytes] | None = None

@@ -271,6 +271,21 @@ async def test_the_same_pack_twice_is_leased_once(nats_server):
         await until(forgotten)
 
 
+async def test_the_same_message_twice_in_a_pack_is_leased_once(nats_server):
+    settings = lane_of(nats_server)
+    async with opened(settings) as queue:
+        pack = Sealed.pack([Sealed(message(n)) for n in (1, 1, 2)])
+        await queue._connection.session.request(settings.subject, pack, 2)
+        leased = await lease(queue)
+        assert [each.sequence for each in leased] == [1, 2]
+        await queue.ack(leased)
+
+        async def forgotten():
+            return await held(queue) == []
+
+        await until(forgotten)
+
+
 async def test_a_damaged_pack_is_buried_and_its_neighbours_go_on(nats_server):
     settings = lane_of(nats_server)
     async with opened(settings) as queue:
@@ -323,6 +338,16 @@ async def test_a_subscription_that_went_deaf_is_made_anew(nats_server, monkeypat
         await queue.put(message(2))
         assert await drain(queue, [2]) == [2]
         assert QUEUE_STALLS._value.get() > before
+
+
+async def test_a_consumer_that_somebody_deleted_is_made_anew(nats_server):
+    settings = lane_of(nats_server)
+    async with opened(settings) as queue, opened(lane_of(nats_server)) as somebody:
+        await queue.put(message(1))
+        await queue.ack(await lease(queue))
+        await somebody._connection.session.client.jetstream().delete_consumer(settings.stream, "writer")
+        await queue.put(message(2))
+        assert await drain(queue, [2]) == [2]
 
 
 async def test_two_writers_share_a_lane(nats_server):

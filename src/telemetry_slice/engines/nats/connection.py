@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -75,6 +75,24 @@ class Session:
             raise UnavailableError(str(error) or type(error).__name__) from error
         finally:
             asked.cancel()
+
+    @contextlib.asynccontextmanager
+    async def subscribed(
+        self, subject: str, receive: Callable[[Msg], Awaitable[None]], timeout_s: float
+    ) -> AsyncIterator[None]:
+        """Hand what comes on `subject` to `receive`. Raises UnavailableError."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                subscription = await self.client.subscribe(subject, cb=receive)
+        except (Error, OSError, TimeoutError) as error:
+            raise UnavailableError(str(error) or type(error).__name__) from error
+        try:
+            yield
+        finally:
+            # On a connection that is gone there is nothing to end.
+            with contextlib.suppress(Error, OSError, TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await subscription.unsubscribe()
 
     async def send(self, subject: str, payload: bytes, timeout_s: float, reply: str = "") -> None:
         """Send without an answer. Raises UnavailableError."""

@@ -36,6 +36,11 @@ TOP_UP_S = 0.01
 LATER_S = 5.0
 """When a pack that cannot be read now is delivered again."""
 RETRY_S = 0.2
+HEARTBEAT = "100"
+OVER = frozenset({"404", "408"})
+"""Nothing came before the pull expired, or the server has lost sight of it."""
+COMPLETE = frozenset({"Message Size Exceeds MaxBytes", "Batch Completed"})
+"""The pull has brought what fits."""
 ACK, NAK, TERM, PROGRESS = b"+ACK", b"-NAK", b"+TERM", b"+WPI"
 _NS = 1_000_000_000
 
@@ -76,6 +81,7 @@ class Consumer:
         self._paused = False
         self._pulls = 0
         self._pull_inbox = ""
+        self._trouble = ""
         self._asked = 0
         self._heard = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,7 +138,7 @@ class Consumer:
             for pack in self._holders.pop(key, ()):
                 pack.open.discard(key)
                 if not pack.open:
-                    del self._packs[pack.number]
+                    self._packs.pop(pack.number, None)
                     await self._say(pack.reply, ACK)
         self._room.set()
 
@@ -201,14 +207,16 @@ class Consumer:
         loop = asyncio.get_running_loop()
         inbox = session.client.new_inbox()
         # Each pull has its own inbox, so that a late word about the one before does not end it.
-        subscription = await session.client.subscribe(f"{inbox}.*", cb=self._receive)
-        self._asked, self._heard = 0, loop.time()
-        looked = loop.time()
-        try:
+        async with session.subscribed(f"{inbox}.*", self._receive, self._settings.timeout_s):
+            self._asked, self._heard, self._trouble = 0, loop.time(), ""
+            looked = loop.time()
             while session.alive:
+                self._room.clear()
+                if self._trouble:
+                    # The consumer is gone, has a new leader, has too many pulls: look at everything anew.
+                    raise UnavailableError(self._trouble)
                 if not self._asked and self._has_room():
                     await self._ask(session, inbox)
-                self._room.clear()
                 waker = asyncio.ensure_future(self._room.wait())
                 either: set[asyncio.Future[Any]] = {waker, session.lost}
                 try:
@@ -226,10 +234,6 @@ class Consumer:
                     if await self._misses_something(session):
                         self._stalled("messages are pending, none is delivered")
                         return
-        finally:
-            if session.alive:
-                with suppress(Exception):
-                    await subscription.unsubscribe()
 
     def _stalled(self, why: str) -> None:
         QUEUE_STALLS.inc()
@@ -269,20 +273,22 @@ class Consumer:
         status = (delivered.headers or {}).get("Status")
         if status is not None:
             self._topped.set()
-            if status != "100" and delivered.subject == self._pull_inbox:
-                # The pull is over: expired, complete in bytes, or ended by the server.
+            if status != HEARTBEAT and delivered.subject == self._pull_inbox:
+                about = (delivered.headers or {}).get("Description", "")
+                if status not in OVER and about not in COMPLETE:
+                    self._trouble = f"{status} {about}".strip()
                 self._asked = 0
                 self._room.set()
             return
         self._asked = max(0, self._asked - 1)
-        about = delivered.metadata
-        number = about.sequence.stream
+        told = delivered.metadata
+        number = told.sequence.stream
         if (pack := self._packs.get(number)) is not None:
             # Delivered again while it is being settled here: the latest delivery is the one to ack.
             pack.reply = delivered.reply
         else:
             await self._open(number, delivered)
-        if about.num_pending and self._has_room():
+        if told.num_pending and self._has_room():
             self._topped.clear()
         else:
             self._topped.set()
@@ -304,6 +310,8 @@ class Consumer:
         pack = _Pack(number, delivered.reply, asyncio.get_running_loop().time())
         for message in messages:
             key = message.incarnation, message.sequence
+            if key in pack.open:
+                continue
             pack.open.add(key)
             holders = self._holders.setdefault(key, [])
             holders.append(pack)

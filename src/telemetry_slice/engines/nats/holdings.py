@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from contextlib import suppress
 
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error
 
 from ...model.books import HeldMessage
 from ...model.errors import UnavailableError
@@ -65,8 +63,7 @@ class Holdings:
         """Read the packs from `first` to `last` that are there, some hundred with each question."""
         packs: asyncio.Queue[Msg] = asyncio.Queue()
         inbox = session.client.new_inbox()
-        subscription = await session.client.subscribe(inbox, cb=packs.put)
-        try:
+        async with session.subscribed(inbox, packs.put, self._settings.timeout_s):
             while first <= last:
                 question = {"seq": first, "batch": min(AT_A_TIME, last - first + 1), "max_bytes": BYTES_AT_A_TIME}
                 await session.send(
@@ -80,16 +77,14 @@ class Holdings:
                     first = number + 1
                 if first == asked:
                     return
-        except (Error, OSError, TimeoutError) as error:
-            raise UnavailableError(str(error) or "no answer in time") from error
-        finally:
-            with suppress(Exception):
-                await subscription.unsubscribe()
 
     async def _next(self, packs: asyncio.Queue[Msg]) -> int | None:
         """Remember the next pack of an answer; its number, None at the end."""
-        async with asyncio.timeout(self._settings.timeout_s):
-            pack = await packs.get()
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                pack = await packs.get()
+        except TimeoutError:
+            raise UnavailableError("no answer in time") from None
         headers = pack.headers or {}
         if "Nats-Sequence" not in headers or "Status" in headers:
             return None

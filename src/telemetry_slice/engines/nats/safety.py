@@ -50,7 +50,7 @@ async def check_servers(
     ids: set[str] = set()
     cluster = 1
     silent = 0
-    async with httpx2.AsyncClient(timeout=settings.timeout_s) as http:
+    async with httpx2.AsyncClient(timeout=settings.timeout_s, trust_env=False) as http:
         for address in addresses:
             try:
                 told = await _ask(http, address)
