@@ -37,6 +37,7 @@ _CLAIM_NEW: LiteralString = """
     SELECT * FROM unnest(%s::int4[], %s::int4[], %s::uuid[], %s::int8[])
 """
 _CLAIM = _CLAIM_NEW + "ON CONFLICT DO NOTHING RETURNING tenant_no, uuid_send(event_key)"
+_DROPPED = "SELECT start, horizon FROM partition_heads WHERE parent = 'event_ledger'"
 _MEANINGS = """
     SELECT tenant_no, uuid_send(event_key), meaning FROM event_ledger
     JOIN unnest(%s::int4[], %s::int4[], %s::uuid[]) AS w(bucket, tenant_no, event_key)
@@ -165,6 +166,7 @@ class Appender:
 
         stored_us, and what to `remember` after the commit.
         """
+        _expire_ids(connection, verdicts)
         self._claim_ids(connection, verdicts)
         return self._store(connection, verdicts)
 
@@ -225,6 +227,22 @@ class _Both(dict[SeriesKey, int]):
 
     def __missing__(self, key: SeriesKey) -> int:
         return self._many[key]
+
+
+def _expire_ids(connection: Connection, verdicts: Sequence[Verdicts]) -> None:
+    """Let events die whose week of the ledger has been dropped: nobody knows whether they were stored.
+
+    A week that is dropped after this look has no partition when its ids are claimed: an infrastructure error, after
+    which the append is repeated and looks again.
+    """
+    bounds = connection.execute(_DROPPED).fetchone()
+    start, horizon = bounds or (0, 0)
+    if start == horizon:
+        return
+    for verdict in verdicts:
+        for index, key in enumerate(verdict.batch.keys):
+            if start <= bucket_of(key) < horizon:
+                verdict.reasons.setdefault(index, DeadReason.ID_EXPIRED)
 
 
 def _claim_columns(wanted: Sequence[tuple[int, int, bytes, int]]) -> tuple[bytes, ...]:

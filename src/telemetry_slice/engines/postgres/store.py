@@ -109,6 +109,19 @@ class PostgresStore:
 
         return await self._connections.run(work)
 
+    async def drop_ledger_weeks(self, before_us: int) -> int:
+        """Forget the ids of UUIDv7 of the weeks that ended before `before_us`; how many weeks were dropped.
+
+        Such an id is never stored again: it dies as `id_expired`. For the scheduler; never called, nothing is dropped.
+        """
+
+        def work(connection: Connection) -> int:
+            with transaction(connection, ()):
+                row = connection.execute("SELECT drop_ledger_weeks(%s)", (before_us,)).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._connections.run(work)
+
     def close(self) -> None:
         """Finish what was asked, then close every connection."""
         self._connections.close()
