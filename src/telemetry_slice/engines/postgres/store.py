@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import Sequence
 
 from psycopg import Connection
@@ -51,8 +52,13 @@ class PostgresStore:
 
         task = asyncio.create_task(self._connections.run(work))
         self._appending.add(task)
-        task.add_done_callback(self._appending.discard)
+        task.add_done_callback(self._appended)
         return await asyncio.shield(task)
+
+    def _appended(self, task: asyncio.Task[builtins.list[Settlement]]) -> None:
+        self._appending.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
         under_way = set(self._appending)
