@@ -54,6 +54,7 @@ DEATHS = {
     DeadReason.CLOCK: "`recordedAt` lies before 2000 or more than 24 h ahead",
     DeadReason.CONFLICT: "another event with this id and another meaning was stored first",
     DeadReason.SERIES_LIMIT: "the tenant's number of series is used up",
+    DeadReason.ID_EXPIRED: "the UUIDv7's own time is older than what the ledger of ids still knows",
     DeadReason.POISON: "the store could not keep this event",
 }
 

@@ -1,10 +1,12 @@
 """Uniqueness over partitions: no event makes one, none is without one, and cutting them moves no wall."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
 from telemetry_slice.engines.postgres.identity import PERMANENT, WEEK_MS, bucket_of
+from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import Outcome, event_key
 from telemetry_slice.model.times import DAY_US, to_us
 
@@ -91,6 +93,78 @@ async def test_an_id_stays_claimed_when_its_week_is_cut_off(store, gate, tenant,
         "INSERT INTO event_ledger SELECT 0, tenant_no, meaning, event_key FROM event_ledger WHERE tenant_no = %s",
         (tenant,),
     )
+
+
+async def test_cutting_partitions_disturbs_no_append(new_store, new_gate, tenant, superuser, id_at):
+    head = dict(superuser.execute("SELECT parent, head FROM partition_heads").fetchall())["event_ledger"]
+    scheduler, writers = new_store(), [new_store(connections=1) for _ in range(3)]
+    cutting = True
+
+    async def write(store, writer):
+        gate, sent = new_gate(), 0
+        while cutting or sent < 5:
+            at_ms = (head + sent % 12) * WEEK_MS + writer
+            events = [(id_at(at_ms, bytes([writer, n]) * 4), at_ms * 1000, n) for n in range(50)]
+            await store.append([gate.message((tenant, events))])
+            sent += 1
+        return min(sent, 12)
+
+    async def cut():
+        nonlocal cutting
+        for week in range(head, head + 12, 3):
+            async with asyncio.timeout(30):
+                while True:
+                    try:
+                        await scheduler.ensure_partitions(week * WEEK_MS * 1000, 3 * WEEK_MS * 1000)
+                    except UnavailableError:
+                        # It waits for the appends under way for 2 s at most.
+                        await asyncio.sleep(0.01)
+                    else:
+                        break
+        cutting = False
+
+    *sent, _ = await asyncio.gather(*(write(store, number) for number, store in enumerate(writers)), cut())
+    assert (await scheduler.books(tenant)).stored == 50 * sum(sent)
+    rows = superuser.execute("SELECT count(*) FROM telemetry_events WHERE tenant_no = %s", (tenant,)).fetchone()
+    assert rows == (50 * sum(sent),)
+
+
+@pytest.fixture
+def undropped(superuser):
+    """Puts the dropped weeks back after the test: others of this module send ids of those times."""
+    yield
+    start, horizon = superuser.execute(
+        "SELECT start, horizon FROM partition_heads WHERE parent = 'event_ledger'"
+    ).fetchone()
+    for week in range(start, horizon):
+        superuser.execute(
+            f"CREATE TABLE event_ledger_w{week} PARTITION OF event_ledger FOR VALUES FROM ({week}) TO ({week + 1})"
+        )
+        superuser.execute(f"ALTER TABLE event_ledger_w{week} OWNER TO tslice_owner")
+    superuser.execute("UPDATE partition_heads SET horizon = start WHERE parent = 'event_ledger'")
+
+
+@pytest.mark.usefixtures("undropped")
+async def test_an_id_below_the_horizon_dies_and_is_never_stored_again(store, gate, tenant, superuser, id_at):
+    start = superuser.execute("SELECT start FROM partition_heads WHERE parent = 'event_ledger'").fetchone()[0]
+
+    def of_week(week):
+        return (id_at(week * WEEK_MS + 5), week * WEEK_MS * 1000, 1)
+
+    older, dropped, kept, plain = of_week(start - 1), of_week(start), of_week(start + 1), ("plain", 1, 1)
+    await store.append([gate.message((tenant, [older, dropped, kept, plain]))])
+    assert await store.drop_ledger_weeks((start + 1) * WEEK_MS * 1000) == 1
+    assert await store.drop_ledger_weeks((start + 1) * WEEK_MS * 1000) == 0
+    [settlement] = await store.append([gate.message((tenant, [older, dropped, kept, plain]))])
+    # What is older than the installation, and what carries no time, is in the permanent branch.
+    assert list(settlement.outcomes[0]) == [Outcome.DUPLICATE, Outcome.DEAD, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert settlement.reasons == {(0, 1): "id_expired"}
+    assert superuser.execute("SELECT count(*) FROM telemetry_events WHERE tenant_no = %s", (tenant,)).fetchone() == (4,)
+    [letter] = await store.list(tenant, reason="id_expired", after=None, limit=5)
+    again = gate.message((tenant, [dropped])).batches[0]
+    replayed = await store.replay(tenant, letter.id, again)
+    assert replayed.reasons == {(0, 0): "id_expired"}
+    assert (await store.books(tenant)).dead == {"id_expired": 1}
 
 
 async def test_retention_reaches_every_partition(store, gate, tenant, superuser):

@@ -54,6 +54,7 @@ class DeadReason(StrEnum):
     CLOCK = "clock"
     CONFLICT = "conflict"
     SERIES_LIMIT = "series_limit"
+    ID_EXPIRED = "id_expired"
     POISON = "poison"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from ..engines.inprocess import SystemClock, TokenBuckets
+from ..engines.inprocess import LocalCache, SystemClock, TokenBuckets
 from ..engines.nats.envelope import largest_message_bytes
 from ..engines.nats.queue import JetStreamQueue
 from ..engines.nats.settings import LaneSettings
@@ -151,7 +151,7 @@ def build_api(settings: Settings) -> Platform:
     store = database.store
     queue = _queue(settings)
     bus = RedisBus(_url(settings.redis_url))
-    cache = RedisCache(_url(settings.redis_url))
+    cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
     limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
     access = Access(
         Secrets(secrets.pepper, secrets.signing_key),

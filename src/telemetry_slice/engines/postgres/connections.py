@@ -82,12 +82,16 @@ class Connections:
                 loop.call_soon_threadsafe(started)
             return self._call(call, work)
 
-        future = loop.run_in_executor(self._threads, in_thread)
-        try:
-            return await asyncio.shield(future)
-        finally:
+        def ended(done: asyncio.Future[T]) -> None:
             if timer is not None:
                 timer.cancel()
+            # Whoever asked may be gone: nobody else looks at the error.
+            if not done.cancelled():
+                done.exception()
+
+        future = loop.run_in_executor(self._threads, in_thread)
+        future.add_done_callback(ended)
+        return await asyncio.shield(future)
 
     def _call(self, call: _Call, work: Callable[[Connection], T]) -> T:
         connection: Connection | None = None

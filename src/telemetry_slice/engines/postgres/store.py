@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import Sequence
 
 from psycopg import Connection
@@ -51,8 +52,13 @@ class PostgresStore:
 
         task = asyncio.create_task(self._connections.run(work))
         self._appending.add(task)
-        task.add_done_callback(self._appending.discard)
+        task.add_done_callback(self._appended)
         return await asyncio.shield(task)
+
+    def _appended(self, task: asyncio.Task[builtins.list[Settlement]]) -> None:
+        self._appending.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
         under_way = set(self._appending)
@@ -105,6 +111,19 @@ class PostgresStore:
         def work(connection: Connection) -> int:
             with transaction(connection, ()):
                 row = connection.execute("SELECT ensure_partitions(%s, %s)", (now_us, ahead_us)).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._connections.run(work)
+
+    async def drop_ledger_weeks(self, before_us: int) -> int:
+        """Forget the ids of UUIDv7 of the weeks that ended before `before_us`; how many weeks were dropped.
+
+        Such an id is never stored again: it dies as `id_expired`. For the scheduler; never called, nothing is dropped.
+        """
+
+        def work(connection: Connection) -> int:
+            with transaction(connection, ()):
+                row = connection.execute("SELECT drop_ledger_weeks(%s)", (before_us,)).fetchone()
             return int(row[0]) if row else 0
 
         return await self._connections.run(work)

@@ -14,6 +14,7 @@ _DETAILS = {
     DeadReason.CLOCK: "recordedAt lies before 2000 or more than 24 h ahead of the time of receipt",
     DeadReason.CONFLICT: "another event with this id and another meaning was stored first",
     DeadReason.SERIES_LIMIT: "the tenant's number of series (device, type, unit, kind) is used up",
+    DeadReason.ID_EXPIRED: "the id's own time is older than what the ledger of ids still knows",
     DeadReason.POISON: "the store could not keep this event",
 }
 

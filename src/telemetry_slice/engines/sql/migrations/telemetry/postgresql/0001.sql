@@ -112,9 +112,12 @@ CREATE TABLE message_floors (
 -- The newest stored_us: the store's clock does not step back when the server's does.
 CREATE SEQUENCE store_clock;
 
--- Up to where each partitioned table has been cut into months and weeks; beyond it there is one partition.
+-- From where and up to where each partitioned table has been cut into months (µs) and weeks; before and beyond there
+-- is one partition each. What lies between start and horizon has been dropped: such an id is claimed no more.
 CREATE TABLE partition_heads (
     parent text COLLATE "C" PRIMARY KEY,
+    start bigint NOT NULL,
+    horizon bigint NOT NULL,
     head bigint NOT NULL
 );
 
@@ -151,6 +154,13 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('telemetry_slice.partitions'), 'partition_heads'::regclass::oid::integer);
+    -- The ledger first, as every append: two who lock in one order do not deadlock.
+    SELECT h.head INTO head FROM partition_heads h WHERE h.parent = 'event_ledger';
+    WHILE head <= (now_us + ahead_us) / week_us LOOP
+        PERFORM cut_partition('event_ledger', 'event_ledger_w' || head, head, head + 1);
+        head := head + 1;
+        made := made + 1;
+    END LOOP;
     SELECT h.head INTO head FROM partition_heads h WHERE h.parent = 'telemetry_events';
     WHILE head <= now_us + ahead_us LOOP
         upper := extract(epoch FROM
@@ -160,13 +170,29 @@ BEGIN
         head := upper;
         made := made + 1;
     END LOOP;
-    SELECT h.head INTO head FROM partition_heads h WHERE h.parent = 'event_ledger';
-    WHILE head <= (now_us + ahead_us) / week_us LOOP
-        PERFORM cut_partition('event_ledger', 'event_ledger_w' || head, head, head + 1);
-        head := head + 1;
-        made := made + 1;
-    END LOOP;
     RETURN made;
+END
+$$;
+
+-- Drop the weeks of the ledger that ended before `before_us`, and remember it in the horizon; how many were dropped.
+CREATE FUNCTION drop_ledger_weeks(before_us bigint) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    week_us CONSTANT bigint := 604800000000;
+    dropped integer := 0;
+    week bigint;
+    upto bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('telemetry_slice.partitions'), 'partition_heads'::regclass::oid::integer);
+    SELECT h.horizon, least(before_us / week_us, h.head) INTO week, upto
+    FROM partition_heads h WHERE h.parent = 'event_ledger';
+    WHILE week < upto LOOP
+        EXECUTE format('DROP TABLE %I', 'event_ledger_w' || week);
+        week := week + 1;
+        dropped := dropped + 1;
+    END LOOP;
+    UPDATE partition_heads h SET horizon = week WHERE h.parent = 'event_ledger';
+    RETURN dropped;
 END
 $$;
 
@@ -222,7 +248,8 @@ BEGIN
     END LOOP;
     EXECUTE format('CREATE TABLE event_ledger_beyond PARTITION OF event_ledger'
         ' FOR VALUES FROM (%s) TO (MAXVALUE)', week);
-    INSERT INTO partition_heads VALUES ('telemetry_events', month_us), ('event_ledger', week);
+    INSERT INTO partition_heads VALUES
+        ('telemetry_events', month_us, month_us, month_us), ('event_ledger', week, week, week);
 
     tenant := $policy$tenant_no = (SELECT NULLIF(current_setting('app.tenant', true), '')::int)$policy$;
     -- The outer cast makes the subquery one array instead of rows to compare with; the inner one is evaluated once.
@@ -239,8 +266,8 @@ BEGIN
 
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO tslice_api, tslice_writer', current_schema());
     -- A function of the owner must not be led to look for its tables elsewhere.
-    FOREACH proc IN ARRAY ARRAY['ensure_partitions(bigint, bigint)', 'expire_readings(bigint, integer, integer)',
-        'open_letter_counts()', 'cut_partition(text, text, bigint, bigint)']::regprocedure[]
+    FOREACH proc IN ARRAY ARRAY['ensure_partitions(bigint, bigint)', 'drop_ledger_weeks(bigint)',
+        'expire_readings(bigint, integer, integer)', 'open_letter_counts()', 'cut_partition(text, text, bigint, bigint)']::regprocedure[]
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', proc);
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', proc, current_schema());
@@ -249,6 +276,7 @@ END
 $$;
 -- Cutting waits for whoever reads the whole table; it must not let others wait for long.
 ALTER FUNCTION ensure_partitions(bigint, bigint) SET lock_timeout = '2s';
+ALTER FUNCTION drop_ledger_weeks(bigint) SET lock_timeout = '2s';
 
 -- The owner's own look at letters is for open_letter_counts() alone.
 CREATE POLICY counts ON dead_letters FOR SELECT TO tslice_owner USING (true);
@@ -261,7 +289,7 @@ GRANT UPDATE (received_us) ON series TO tslice_writer;
 GRANT DELETE ON event_ledger, message_claims TO tslice_writer;
 GRANT USAGE, SELECT, UPDATE ON SEQUENCE store_clock TO tslice_writer;
 GRANT SELECT ON partition_heads, alembic_version TO tslice_api, tslice_writer;
-GRANT EXECUTE ON FUNCTION ensure_partitions(bigint, bigint), expire_readings(bigint, integer, integer),
-    open_letter_counts() TO tslice_writer;
+GRANT EXECUTE ON FUNCTION ensure_partitions(bigint, bigint), drop_ledger_weeks(bigint),
+    expire_readings(bigint, integer, integer), open_letter_counts() TO tslice_writer;
 
 SELECT ensure_partitions((extract(epoch FROM now()) * 1000000)::bigint, 8::bigint * 604800000000);
