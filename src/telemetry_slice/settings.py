@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     )
     database_admin_url: str | None = Field(
         None,
-        description="An administrator's address of the server: `tslice migrate` makes the roles and the database that are"
-        " missing, with the passwords that the other addresses have. Needed once.",
+        description="An administrator's address of the server: with it `tslice migrate` makes what is missing of roles"
+        " and database, with the passwords that the other addresses have. Needed once.",
     )
     queue_url: str = Field(
         "inprocess:",
