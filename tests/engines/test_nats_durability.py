@@ -13,6 +13,7 @@ from tests.engines.nats_lanes import lane_of, message, opened
 
 from telemetry_slice.engines.nats.queue import JetStreamQueue
 from telemetry_slice.engines.nats.safety import UnsafeQueueError
+from telemetry_slice.engines.nats.settings import LaneSettings
 from telemetry_slice.model.errors import UnavailableError
 
 PUTS = 25
@@ -144,3 +145,9 @@ async def test_a_server_that_does_not_wait_for_the_disk_is_caught(tmp_path):
     with NatsServer(tmp_path / "nats", sync_interval="2m") as server:
         seen = await syncs_behind_puts(server, tmp_path / "trace", monitor_url=None, durability_assumed=True)
         assert seen < PUTS
+
+
+@pytest.mark.parametrize("lane", ["", "a.b", "a b", "*", "a-poison", "x" * 65])
+def test_a_lane_that_cannot_be_a_subject_is_refused(lane):
+    with pytest.raises(ValueError, match="lane"):
+        LaneSettings(("nats://127.0.0.1:4222",), lane=lane)
