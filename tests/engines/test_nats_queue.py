@@ -405,6 +405,15 @@ async def test_two_writers_share_a_lane(nats_server):
         assert seen[1]
 
 
+async def test_what_a_replica_lacks_is_asked_of_the_leader(nats_server):
+    async with opened(lane_of(nats_server)) as queue:
+        await queue.put(message(1))
+        for number in (1, 2):
+            await queue._holdings._read_from_leader(queue._connection.session, number)
+        assert [held.sequence for held in queue._holdings._known[1]] == [1]
+        assert 2 not in queue._holdings._known
+
+
 async def test_what_is_held_is_read_once_and_forgotten_when_gone(nats_server):
     settings = lane_of(nats_server)
     async with opened(settings) as gate, opened(settings) as writer:
