@@ -9,11 +9,14 @@ import time
 
 import pytest
 from deploy.local.nats import NatsServer
-from tests.engines.nats_lanes import lane_of, message, opened
+from tests.engines.nats_lanes import lane_of, lease, message, opened
 
+from telemetry_slice.engines.nats.envelope import Sealed, largest_message_bytes
 from telemetry_slice.engines.nats.queue import JetStreamQueue
 from telemetry_slice.engines.nats.safety import UnsafeQueueError
+from telemetry_slice.engines.nats.settings import LaneSettings
 from telemetry_slice.model.errors import UnavailableError
+from telemetry_slice.model.events import Kind
 
 PUTS = 25
 
@@ -69,6 +72,20 @@ async def test_a_payload_that_cannot_hold_a_full_request_is_refused(nats_server,
         # The client is told as well, when nobody may look.
         blind = lane_of(small, monitor_url=None, durability_assumed=True, max_message_bytes=2 << 20)
         assert "max_payload is 1048576" in await refusal(blind)
+
+
+async def test_the_largest_message_passes_in_one_piece(nats_server):
+    largest = largest_message_bytes(8 << 20, 1_000)
+    async with opened(lane_of(nats_server, max_message_bytes=largest, max_bytes=64 << 20, timeout_s=10)) as queue:
+        big = message(1, 1_000)
+        big.batches[0].measurements[:] = [(("t", None, int(Kind.STRING), "x" * 24_000),)] * 1_000
+        assert largest * 0.9 < Sealed(big).size_bytes <= largest
+        for each in (big, message(2)):
+            await queue.put(each)
+        leased = await lease(queue)
+        if len(leased) < 2:
+            leased += await lease(queue)
+        assert leased == [big, message(2)]
 
 
 async def test_a_stream_that_keeps_in_memory_is_refused(nats_server):
@@ -144,3 +161,9 @@ async def test_a_server_that_does_not_wait_for_the_disk_is_caught(tmp_path):
     with NatsServer(tmp_path / "nats", sync_interval="2m") as server:
         seen = await syncs_behind_puts(server, tmp_path / "trace", monitor_url=None, durability_assumed=True)
         assert seen < PUTS
+
+
+@pytest.mark.parametrize("lane", ["", "a.b", "a b", "*", "a-poison", "x" * 65])
+def test_a_lane_that_cannot_be_a_subject_is_refused(lane):
+    with pytest.raises(ValueError, match="lane"):
+        LaneSettings(("nats://127.0.0.1:4222",), lane=lane)

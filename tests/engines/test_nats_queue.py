@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from itertools import count
 
 import pytest
 from deploy.local.nats import NatsServer
@@ -92,12 +93,19 @@ async def test_a_full_stream_refuses_and_recovers(nats_server):
         await until(has_room)
 
 
+async def kill_now_and_then(server, chance, times=3):
+    for _ in range(times):
+        await asyncio.sleep(chance.uniform(0.05, 0.3))
+        server.kill()
+        await asyncio.sleep(chance.uniform(0, 0.1))
+        await asyncio.to_thread(server.start)
+
+
 async def test_what_was_acknowledged_survives_kill_9(own_server, seed):
-    """Kill the server again and again between puts and leases: nothing acknowledged is missing, numbers keep order."""
+    """Kill the server again and again under puts and leases: nothing acknowledged is missing, nothing is left over."""
     chance = random.Random(seed)
-    settings = lane_of(own_server)
     acknowledged, seen = set(), []
-    async with opened(settings) as queue:
+    async with opened(lane_of(own_server, ack_wait_s=2)) as queue:
 
         async def send():
             for number in range(1, 301):
@@ -113,11 +121,7 @@ async def test_what_was_acknowledged_survives_kill_9(own_server, seed):
                 await queue.ack(leased)
 
         sender, writer = asyncio.create_task(send()), asyncio.create_task(write())
-        for _ in range(3):
-            await asyncio.sleep(chance.uniform(0.05, 0.3))
-            own_server.kill()
-            await asyncio.sleep(chance.uniform(0, 0.1))
-            await asyncio.to_thread(own_server.start)
+        await kill_now_and_then(own_server, chance)
         await asyncio.wait_for(sender, 60)
 
         async def settled():
@@ -127,9 +131,32 @@ async def test_what_was_acknowledged_survives_kill_9(own_server, seed):
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
     assert len(acknowledged) > 100
-    # First deliveries keep the order in which the gate has numbered.
-    first = list(dict.fromkeys(seen))
-    assert first == sorted(first)
+
+
+async def test_numbers_become_durable_in_their_order_and_without_gaps(own_server, seed):
+    """Whatever happens to the server: a number in the stream stands behind all those before it."""
+    chance = random.Random(seed)
+    settings = lane_of(own_server)
+    numbers = count(1)
+    async with opened(settings) as queue:
+
+        async def send():
+            while True:
+                with contextlib.suppress(UnavailableError):
+                    await queue.put(message(next(numbers)))
+
+        senders = [asyncio.create_task(send()) for _ in range(5)]
+        await kill_now_and_then(own_server, chance)
+        for sender in senders:
+            sender.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
+        # The gate dies with whatever it has not made durable.
+    async with opened(settings) as queue:
+        kept = await held(queue)
+        assert kept == list(range(1, len(kept) + 1))
+        assert len(kept) > 20
+        seen = await drain(queue, kept)
+        assert list(dict.fromkeys(seen)) == kept
 
 
 async def test_a_server_killed_between_put_and_lease_loses_nothing(own_server):
@@ -211,12 +238,12 @@ async def test_a_writer_that_closes_gives_back_at_once(nats_server):
 
 
 async def test_a_long_transaction_keeps_its_lease(nats_server):
-    settings = lane_of(nats_server, ack_wait_s=0.6)
+    settings = lane_of(nats_server, ack_wait_s=1.2)
     async with opened(settings) as slow, opened(settings) as other:
         await slow.put(message(1))
         leased = await lease(slow)
         with pytest.raises(TimeoutError):
-            await lease(other, seconds=2)
+            await lease(other, seconds=3)
         await slow.ack(leased)
 
         async def forgotten():
@@ -376,6 +403,15 @@ async def test_two_writers_share_a_lane(nats_server):
         assert sorted(seen[0] + seen[1]) == list(range(1, 401))
         assert seen[0]
         assert seen[1]
+
+
+async def test_what_a_replica_lacks_is_asked_of_the_leader(nats_server):
+    async with opened(lane_of(nats_server)) as queue:
+        await queue.put(message(1))
+        for number in (1, 2):
+            await queue._holdings._read_from_leader(queue._connection.session, number)
+        assert [held.sequence for held in queue._holdings._known[1]] == [1]
+        assert 2 not in queue._holdings._known
 
 
 async def test_what_is_held_is_read_once_and_forgotten_when_gone(nats_server):

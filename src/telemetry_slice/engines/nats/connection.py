@@ -151,7 +151,8 @@ class Connection:
                 try:
                     session = await self._open()
                 except Exception as error:  # noqa: BLE001  # a defect too: a lane is worth nothing without its connection
-                    log.warning("queue_unreachable", lane=self._name, error=str(error))
+                    tell = log.warning if isinstance(error, UnavailableError) else log.error
+                    tell("queue_unreachable", lane=self._name, error=str(error) or type(error).__name__)
                     pause_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
                     failures += 1
                     await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter

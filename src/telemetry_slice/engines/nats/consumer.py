@@ -27,6 +27,7 @@ BATCH = 32
 MOST_PACKS = 256
 """Packs a process looks ahead, at most."""
 PULL_BYTES = 16 * MIB
+PULL_MARGIN_BYTES = 64 << 10
 PULL_S = 5.0
 HEARTBEAT_S = 1.0
 SILENT_S = 3.5
@@ -259,7 +260,7 @@ class Consumer:
             "expires": round(PULL_S * _NS),
             "idle_heartbeat": round(HEARTBEAT_S * _NS),
             # The server ends a pull before the pack that would exceed this; alone, the largest must fit.
-            "max_bytes": max(PULL_BYTES, 2 * self._settings.max_message_bytes),
+            "max_bytes": max(PULL_BYTES, self._settings.max_message_bytes + PULL_MARGIN_BYTES),
         }
         await session.send(
             f"$JS.API.CONSUMER.MSG.NEXT.{self._settings.stream}.{CONSUMER}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from typing import Any
 
 import structlog
 from nats.aio.msg import Msg
@@ -42,22 +43,22 @@ class Holdings:
         if session is None:
             raise UnavailableError("the queue cannot be reached")
         async with self._asking:
-            state = await stream_state(session, self._settings)
-            first, last = int(state["first_seq"]), int(state["last_seq"])
-            gone = set(state.get("deleted") or ())
-            if state["messages"] == 0:
-                first = last + 1
-            self._known = {
-                number: held for number, held in self._known.items() if first <= number <= last and number not in gone
-            }
-            missing = [number for number in range(first, last + 1) if number not in gone and number not in self._known]
+            there = _numbers(await stream_state(session, self._settings))
+            self._known = {number: self._known[number] for number in there if number in self._known}
+            missing = [number for number in there if number not in self._known]
             if missing:
-                await self._read_from(session, missing[0], last)
-                for number in missing:
-                    if number not in self._known:
-                        # A replica that lags behind was asked, or the pack was settled meanwhile: the leader knows.
-                        await self._read_from_leader(session, number)
-        return [message for number, held in self._known.items() if number <= last for message in held]
+                await self._read_from(session, missing[0], missing[-1])
+                await self._read_what_lags(session, [number for number in missing if number not in self._known])
+            return [message for number in there for message in self._known.get(number, ())]
+
+    async def _read_what_lags(self, session: Session, missing: list[int]) -> None:
+        """A pack that was not found has been settled meanwhile, or a replica that lags behind was asked."""
+        if not missing or self._settings.replicas == 1:
+            return
+        there = set(_numbers(await stream_state(session, self._settings)))
+        for number in missing:
+            if number in there:
+                await self._read_from_leader(session, number)
 
     async def _read_from(self, session: Session, first: int, last: int) -> None:
         """Read the packs from `first` to `last` that are there, some hundred with each question."""
@@ -109,3 +110,11 @@ class Holdings:
             # Nothing is known of it, and the books will miss what its gate has announced.
             log.error("pack_not_read", lane=self._settings.lane, pack=number, error=str(error))
             self._known[number] = ()
+
+
+def _numbers(state: dict[str, Any]) -> list[int]:
+    """The numbers that a stream holds, rising."""
+    if not state["messages"]:
+        return []
+    gone = set(state.get("deleted") or ())
+    return [number for number in range(state["first_seq"], state["last_seq"] + 1) if number not in gone]

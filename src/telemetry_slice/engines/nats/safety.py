@@ -92,8 +92,8 @@ def server_problems(told: dict[str, Any], settings: LaneSettings) -> list[str]:
 
 
 def payload_problem(max_payload: int, settings: LaneSettings) -> str | None:
-    """Whether the largest message fits into one payload."""
-    needed = settings.max_message_bytes + PACK_BYTES
+    """What is wrong if the largest pack does not fit into one payload."""
+    needed = max(settings.max_message_bytes, settings.pack_bytes) + PACK_BYTES
     if max_payload >= needed:
         return None
     return f"max_payload is {max_payload} and must be at least {needed}: a full request would not fit"

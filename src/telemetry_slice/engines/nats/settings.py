@@ -48,9 +48,13 @@ class LaneSettings:
     watch_s: float = 10.0
 
     def __post_init__(self) -> None:
-        """Refuse a lane that cannot be a subject."""
-        if not _LANE.fullmatch(self.lane):
-            raise ValueError(f"a lane is named by up to 64 letters, digits, - and _: {self.lane!r}")
+        """Refuse a lane that cannot be a subject, or would be taken for another's poison."""
+        if not _LANE.fullmatch(self.lane) or self.lane.endswith("-poison"):
+            raise ValueError(
+                f"a lane is named by up to 64 letters, digits, - and _, not ending in -poison: {self.lane!r}"
+            )
+        if not self.urls:
+            raise ValueError("a lane needs a server")
 
     @property
     def subject(self) -> str:
