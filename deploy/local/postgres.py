@@ -70,16 +70,19 @@ class LocalPostgres:
     """One server over one folder; a context manager that starts and stops it.
 
     Without a folder a temporary one is made, and removed at the end. `options` are settings of the server
-    (`{"fsync": "off"}`), on top of `SETTINGS`. Killed or stopped, it can be started again over the same data.
+    (`{"fsync": "off"}`), on top of `SETTINGS`; `install` is the folder of another version's `bin`. Killed or stopped,
+    it can be started again over the same data.
     """
 
-    def __init__(self, folder: Path | None = None, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, options: Mapping[str, str] | None = None, *, install: Path | None = None
+    ) -> None:
         self._user = "nobody" if os.geteuid() == 0 else None
         self._temporary = folder is None
         # A temporary folder of a test run is often closed to others: this one is made where `nobody` can enter.
         self.folder = Path(tempfile.mkdtemp(prefix="tslice-postgres-")) if folder is None else folder
         self._options = {**SETTINGS, **(options or {})}
-        self._install = _installed()
+        self._install = _installed() if install is None else install
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         self._prepare_folder()

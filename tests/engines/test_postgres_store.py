@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from telemetry_slice.engines.postgres import claims
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.transaction import as_store_error
 from telemetry_slice.model.errors import Code, DataError, SliceError, UnavailableError
@@ -50,7 +51,10 @@ async def test_writers_at_once_store_each_event_once_and_none_deadlocks(
     assert settled == sent
 
 
-async def test_a_message_is_settled_by_one_of_several_writers(new_store, gate, tenant, superuser):
+@pytest.mark.parametrize("fold_every", [2, 256])
+async def test_a_message_is_settled_by_one_of_several_writers(new_store, gate, tenant, monkeypatch, fold_every):
+    """Also while its row is folded into the floor of its gate, again and again."""
+    monkeypatch.setattr(claims, "FOLD_EVERY", fold_every)
     stores = [new_store(connections=2) for _ in range(WRITERS)]
     messages = [gate.message((tenant, [(f"e{n}", NOW_US, n)])) for n in range(40)]
     settled = await asyncio.gather(*(store.append([message]) for message in messages for store in stores))
@@ -58,6 +62,17 @@ async def test_a_message_is_settled_by_one_of_several_writers(new_store, gate, t
     assert len(fresh) == len(messages)
     books = await stores[0].books(tenant)
     assert (books.stored, books.duplicate, books.claimed[gate.incarnation]) == (40, 0, 40)
+
+
+async def test_without_the_look_at_the_floor_a_folded_message_is_settled_again(store, gate, tenant, monkeypatch):
+    """Negative control of the above."""
+    monkeypatch.setattr(claims, "FOLD_EVERY", 1)
+    message = gate.message((tenant, [("a", NOW_US, 1)]))
+    await store.append([message])
+    assert (await store.append([message]))[0].redelivered
+    await store.append([gate.message((tenant, [("b", NOW_US, 1)]))])
+    monkeypatch.setattr(claims, "_FLOORS", claims._FLOORS + " AND false")
+    assert not (await store.append([message]))[0].redelivered
 
 
 async def test_claims_are_folded_and_stay_claimed(store, gate, tenant, superuser):
@@ -138,6 +153,40 @@ async def test_a_server_that_dies_is_unavailable_and_comes_back(postgres_server,
     [settlement] = await store.append([message])
     assert not settlement.redelivered
     assert (await store.books(tenant)).stored == 2
+
+
+async def test_killed_again_and_again_nothing_is_lost_or_doubled(postgres_server, new_store, new_gate, tenant, seed):
+    """The server dies under two writers who repeat what was not answered: everything is settled once."""
+    chance = random.Random(seed)
+    stores = [new_store(connections=2) for _ in range(2)]
+    answered = 0
+
+    async def write(number, store):
+        nonlocal answered
+        gate = new_gate()
+        for batch in range(60):
+            message = gate.message((tenant, [(f"{number}-{batch}-{n}", NOW_US, n) for n in range(20)]))
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        await store.append([message])
+                    except UnavailableError:
+                        await asyncio.sleep(0.02)
+                    else:
+                        break
+            answered += 1
+
+    async def kill(times):
+        for n in range(times):
+            due = (n + chance.random()) * 120 / times
+            while answered < due:
+                await asyncio.sleep(0.001)
+            await asyncio.to_thread(postgres_server.kill)
+            await asyncio.to_thread(postgres_server.start)
+
+    await asyncio.gather(*(write(number, store) for number, store in enumerate(stores)), kill(3))
+    books = await stores[0].books(tenant)
+    assert (books.announced, books.stored, books.duplicate, books.dead) == (2400, 2400, 0, {})
 
 
 async def test_no_call_outlasts_its_deadline(new_store, gate, tenant, superuser):

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 CONNECT: dict[str, Any] = {
@@ -31,7 +31,7 @@ def engine(url: str, *, size: int, options: str = "", **execution_options: objec
     """
     given = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
     arguments = {**CONNECT, **given, **({"options": options} if options else {})}
-    return create_engine(
+    made = create_engine(
         URL.create("postgresql+psycopg"),
         connect_args=arguments,
         poolclass=QueuePool,
@@ -42,6 +42,13 @@ def engine(url: str, *, size: int, options: str = "", **execution_options: objec
         pool_pre_ping=True,
         execution_options=execution_options,
     )
+    event.listen(made, "handle_error", _keep_the_others)
+    return made
+
+
+def _keep_the_others(context: ExceptionContext) -> None:
+    """One connection that is gone, most often severed by us, says nothing of the others in its pool."""
+    context.invalidate_pool_on_disconnect = False
 
 
 def sever(connection: psycopg.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -117,13 +118,16 @@ class Connections:
         return result
 
     def _take(self) -> Connection:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            connection = psycopg.connect(self._url, **CONNECT)
-            arrays.register(connection.adapters)
-            connection.isolation_level = IsolationLevel.READ_COMMITTED
-            return connection
+        while self._idle:
+            with suppress(IndexError):
+                idle = self._idle.pop()
+                if _is_alive(idle):
+                    return idle
+                idle.close()
+        connection = psycopg.connect(self._url, **CONNECT)
+        arrays.register(connection.adapters)
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        return connection
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -134,3 +138,13 @@ class Connections:
         """Wait for the calls under way, then close every connection."""
         self._threads.shutdown()
         self._drop_idle()
+
+
+def _is_alive(idle: Connection) -> bool:
+    """Whether the server has not hung up: an idle connection has nothing to read but its end."""
+    poll = select.poll()
+    try:
+        poll.register(idle.fileno(), select.POLLIN)
+    except (OSError, psycopg.Error):
+        return False
+    return not poll.poll(0)
