@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 from deploy.local.__main__ import demo_of
-from deploy.local.installation import LocalInstallation
+from deploy.local.installation import DATABASE, LocalInstallation
+from deploy.local.nats import NatsServer
 
 from .load import SENDERS, Ledger, books_of, dead_ids, sender, stored_ids
 from .processes import LIFTED, Answering, wait_until
@@ -223,3 +225,76 @@ def test_a_rolling_restart_refuses_nothing(roles: Roles) -> None:
     assert set(ledger.statuses) == {202}
     assert ledger.broken == 0
     check(roles, ledger, before)
+
+
+def doctor(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """What the doctor finds, by the name of what it looked at."""
+    done = subprocess.run(
+        [sys.executable, "-m", "telemetry_slice", "doctor", "--json", "--data", environment["TSLICE_DATA"]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    findings: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(done.stdout):
+        findings.setdefault(finding["name"], []).append(finding)
+    assert done.returncode == int(any(each["fine"] is False for part in findings.values() for each in part))
+    return findings
+
+
+def test_the_doctor_finds_a_healthy_installation_healthy(roles: Roles) -> None:
+    findings = doctor(roles.environment)
+    assert {"PostgreSQL", "queue", "Valkey", "server"} <= findings.keys()
+    assert all(finding["fine"] for part in findings.values() for finding in part), findings
+
+
+@pytest.mark.parametrize(
+    ("statement", "mended", "told"),
+    [
+        (
+            "ALTER TABLE {t}.series NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE {t}.series FORCE ROW LEVEL SECURITY",
+            "series",
+        ),
+        ("ALTER ROLE tslice_api BYPASSRLS", "ALTER ROLE tslice_api NOBYPASSRLS", "tslice_api"),
+        (
+            "UPDATE {t}.alembic_version SET version_num = 'zzzz'",
+            "UPDATE {t}.alembic_version SET version_num = '0001'",
+            "zzzz",
+        ),
+        (
+            "ALTER DATABASE telemetry_slice SET synchronous_commit = off",
+            "ALTER DATABASE telemetry_slice RESET synchronous_commit",
+            "synchronous_commit",
+        ),
+    ],
+)  # fmt: skip
+def test_the_doctor_names_what_is_wrong_with_postgresql(roles: Roles, statement: str, mended: str, told: str) -> None:
+    admin = roles.installation.postgres.url.rsplit("/", 1)[0] + "/" + DATABASE
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(statement.format(t="telemetry"))  # type: ignore[arg-type]
+        try:
+            wrong = [finding for finding in doctor(roles.environment)["PostgreSQL"] if not finding["fine"]]
+        finally:
+            connection.execute(mended.format(t="telemetry"))  # type: ignore[arg-type]
+    assert any(told in finding["found"] for finding in wrong), wrong
+
+
+def test_the_doctor_names_a_server_that_is_away(roles: Roles) -> None:
+    away = roles.environment | {
+        "TSLICE_REDIS_URL": "redis://127.0.0.1:1/0",
+        "TSLICE_QUEUE_URL": "nats://127.0.0.1:1",
+        "TSLICE_DATABASE_URL": "postgresql://tslice_api:x@127.0.0.1:1/telemetry_slice",
+    }
+    findings = doctor(away)
+    for name in ("PostgreSQL", "queue", "Valkey"):
+        assert not all(finding["fine"] for finding in findings[name]), findings[name]
+
+
+def test_the_doctor_names_a_queue_that_does_not_wait_for_the_disk(roles: Roles, tmp_path: Path) -> None:
+    with NatsServer(tmp_path / "queue", sync_interval="2m") as hasty:
+        queue = {"TSLICE_QUEUE_URL": hasty.url, "TSLICE_QUEUE_MONITOR_URL": hasty.monitor_url}
+        findings = doctor(roles.environment | queue)
+    assert any("sync_interval" in finding["found"] for finding in findings["queue"]), findings["queue"]

@@ -73,6 +73,10 @@ def check_folder(data: Path) -> Iterator[Finding]:
         yield Finding("data folder", False, f"others may read {names}", f"chmod -R go-rwx {data}")
     else:
         yield Finding("data folder", True, f"{data}, its owner's alone")
+    yield from check_secrets(data)
+
+
+def check_secrets(data: Path) -> Iterator[Finding]:
     try:
         load_secrets(data)
     except FileNotFoundError:
@@ -161,6 +165,28 @@ async def check_server(url: str, token: str | None, *, own: bool = False) -> lis
     return findings
 
 
+def check_servers(settings: Settings) -> Iterator[Finding]:
+    """PostgreSQL, queue and Valkey of a distributed installation."""
+    # Drivers that an embedded installation does without.
+    from ..runtime import set_up_logging  # noqa: PLC0415
+    from ..runtime.examination import examine_servers  # noqa: PLC0415
+
+    set_up_logging(settings)
+    for name, problems in asyncio.run(examine_servers(settings)).items():
+        if not problems:
+            yield Finding(name, True, "as it should be")
+        for found, remedy in problems:
+            yield Finding(name, False, found, remedy)
+
+
+def check_roles(settings: Settings) -> list[Finding]:
+    """The supervisor that runs over this folder, if one does."""
+    running = holder_url(settings.data)
+    if running is None:
+        return [Finding("roles", None, "no `tslice serve --role all` runs over this folder")]
+    return asyncio.run(check_server(running, mint(settings.data, None), own=is_own(running)))
+
+
 def forecast(status: Json) -> Finding:
     storage = status["storage"]
     size = f"{storage['dataBytes'] / 1e6:,.0f} MB of data, {storage['freeBytes'] / 1e9:,.1f} GB free"
@@ -179,6 +205,8 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
     if url is not None:
         return [check_clock(), *asyncio.run(check_server(url, key))]
     settings, finding = check_settings(data)
+    if settings is not None and settings.distributed:
+        return [finding, check_clock(), *check_secrets(settings.data), *check_servers(settings), *check_roles(settings)]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
     if settings is None or not all(found.fine for found in findings):
         return findings

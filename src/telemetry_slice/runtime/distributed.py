@@ -71,7 +71,8 @@ def _url(value: str | None) -> str:
     return value
 
 
-def _queue(settings: Settings) -> JetStreamQueue:
+def queue_of(settings: Settings) -> JetStreamQueue:
+    """The lane that all tenants share."""
     largest = largest_message_bytes(settings.max_decoded_bytes, settings.max_request_events)
     return JetStreamQueue(
         LaneSettings(
@@ -149,7 +150,7 @@ def build_api(settings: Settings) -> Platform:
     registry = open_registry(_url(settings.database_url), clock)
     database = _Database(settings)
     store = database.store
-    queue = _queue(settings)
+    queue = queue_of(settings)
     bus = RedisBus(_url(settings.redis_url))
     cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
     limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
@@ -222,7 +223,7 @@ def build_api(settings: Settings) -> Platform:
 def build_worker(settings: Settings) -> Role:
     """One of the writers: queue → store."""
     database = _Database(settings)
-    queue = _queue(settings)
+    queue = queue_of(settings)
     bus = RedisBus(_url(settings.redis_url))
     writer = Writer(queue, database.store, bus, max_events=settings.batch_events)
     loops = _Loops()
