@@ -155,6 +155,27 @@ async def test_a_server_that_dies_is_unavailable_and_comes_back(postgres_server,
     assert (await store.books(tenant)).stored == 2
 
 
+async def test_an_error_of_data_costs_no_connection(new_store, gate, tenant, superuser):
+    store = new_store(connections=1)
+
+    def backends():
+        return superuser.execute(
+            "SELECT array_agg(pid) FROM pg_stat_activity"
+            " WHERE usename = 'tslice_writer' AND datname = current_database()"
+        ).fetchone()[0]
+
+    await store.append([gate.message((tenant, [("a", NOW_US, 1)]))])
+    before = backends()
+    bad = gate.message((tenant, [("b", NOW_US, 1), ("c", NOW_US, 2)]))
+    bad.batches[0].texts[1] = "\0"
+    with pytest.raises(DataError):
+        await store.append([bad])
+    bad.batches[0].texts[1] = "c"
+    [settlement] = await store.append([bad])
+    assert set(settlement.outcomes[0]) == {Outcome.STORED}
+    assert set(backends()) <= set(before)
+
+
 async def test_killed_again_and_again_nothing_is_lost_or_doubled(postgres_server, new_store, new_gate, tenant, seed):
     """The server dies under two writers who repeat what was not answered: everything is settled once."""
     chance = random.Random(seed)

@@ -48,7 +48,7 @@ _RELEASE = """
     WHERE l.bucket = w.bucket AND l.tenant_no = w.tenant_no AND l.event_key = w.event_key
 """
 # The clock is read as late as possible, and never gives what it gave before, although the server's may step back.
-# In the order of the index: its pages are visited one after another, which the sorting costs a third of.
+# Rows go in the order of their index, whose pages are then visited one after another: a tenth of the server's time.
 _STORE = """
     WITH clock AS MATERIALIZED (
         SELECT setval('store_clock', greatest(
@@ -117,7 +117,8 @@ class Appender:
     def append(self, connection: Connection, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         """As `ports.events.EventStore.append` promises."""
         tenants = {batch.tenant for message in messages for batch in message.batches}
-        with transaction(connection, tenants, commit=commit):
+        # In a pipeline statements are sent together up to the next answer that is looked at: six round trips in all.
+        with connection.pipeline(), transaction(connection, tenants, commit=commit):
             fresh = claims.claim(connection, messages)
             verdicts = [
                 [Verdicts(batch) for batch in message.batches] if new else []
@@ -130,10 +131,8 @@ class Appender:
             for verdict in decided:
                 counts.settled(verdict)
             totals, minutes = announced(message for message, new in zip(messages, fresh, strict=True) if new)
-            # In one round trip with the commit.
-            with connection.pipeline():
-                write_totals(connection, totals, minutes)
-                write_counts(connection, counts)
+            write_totals(connection, totals, minutes)
+            write_counts(connection, counts)
         if commit:
             self.remember(learnt)
             self._fold(connection, [m.incarnation for m, new in zip(messages, fresh, strict=True) if new])

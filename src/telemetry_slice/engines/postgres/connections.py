@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import psycopg
 from psycopg import Connection, IsolationLevel
+from psycopg.pq import TransactionStatus
 
-from ...model.errors import UnavailableError
+from ...model.errors import DataError, UnavailableError
 from . import arrays
 from .connect import CONNECT, sever
 from .transaction import as_store_error
@@ -102,11 +103,14 @@ class Connections:
             result = work(connection)
         except Exception as error:
             call.ends()
-            # Others may have died with it, as all do with the server.
-            self._drop_idle()
-            if connection is not None:
-                connection.close()
             told = as_store_error(error)
+            if isinstance(told, DataError) and connection is not None and _is_ready(connection):
+                self._idle.append(connection)
+            else:
+                # Others may have died with it, as all do with the server.
+                self._drop_idle()
+                if connection is not None:
+                    connection.close()
             if told is error:
                 raise
             raise told from error
@@ -138,6 +142,11 @@ class Connections:
         """Wait for the calls under way, then close every connection."""
         self._threads.shutdown()
         self._drop_idle()
+
+
+def _is_ready(connection: Connection) -> bool:
+    """Whether it is open, with no transaction left over."""
+    return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
 
 
 def _is_alive(idle: Connection) -> bool:
