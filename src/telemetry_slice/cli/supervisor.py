@@ -88,6 +88,8 @@ class Supervisor:
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._running: dict[str, _Running] = {}
+        # Who starts a member waits for whoever else is about to.
+        self._turns = {each.name: asyncio.Lock() for each in members}
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
@@ -103,16 +105,17 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         failures = 0
         while not self._stopping.is_set():
+            async with self._turns[each.name]:
+                running = self._running.get(each.name)
+                if running is None or running.process.returncode is not None:
+                    running = self._running[each.name] = await self._spawn(each)
             began = loop.time()
-            running = await self._spawn(each)
-            self._running[each.name] = running
             code = await running.process.wait()
-            if self._running.get(each.name) is not running:
-                # Replaced on purpose: who replaced it keeps the other one.
-                running = self._running[each.name]
-                code = await running.process.wait()
             if self._stopping.is_set():
                 return
+            if self._running[each.name] is not running:
+                # Replaced on purpose: the other one is to be kept from now on.
+                continue
             failures = 0 if loop.time() - began > HEALTHY_S else failures + 1
             delay_s = min(LAST_RESTART_S, FIRST_RESTART_S * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             log.error("role_ended", name=each.name, returncode=code, restart_s=round(delay_s, 2))
@@ -140,16 +143,16 @@ class Supervisor:
         for each in self._members:
             if each.role not in roles or self._stopping.is_set():
                 continue
-            old = self._running[each.name]
-            new = await self._spawn(each)
-            try:
-                async with asyncio.timeout(READY_S):
-                    await new.ready.wait()
-            except TimeoutError:
-                log.error("replacement_failed", name=each.name)
-                await new.end()
-                return
-            self._running[each.name] = new
+            async with self._turns[each.name]:
+                new = await self._spawn(each)
+                try:
+                    async with asyncio.timeout(READY_S):
+                        await new.ready.wait()
+                except TimeoutError:
+                    log.error("replacement_failed", name=each.name)
+                    await new.end()
+                    return
+                old, self._running[each.name] = self._running[each.name], new
             await old.end()
             log.info("role_replaced", name=each.name)
 
