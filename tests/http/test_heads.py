@@ -59,6 +59,7 @@ async def connect(echo, monkeypatch):
         writers.append(writer)
         return reader, writer
 
+    open_one.server = server
     yield open_one
     echo.may.set()
     for writer in writers:
@@ -157,3 +158,30 @@ async def test_a_body_that_breaks_is_refused(connect):
     reader, writer = await connect()
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
     assert (await until_closed(reader)).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_request_on_its_way_to_a_server_that_stops_is_answered(connect, before):
+    reader, writer = await connect()
+    for _ in range(before):
+        writer.write(GET + b"\r\n")
+        assert await answer(reader) == (200, b"0")
+    # The other end has taken the connection once another one, opened later, is answered.
+    other_reader, other_writer = await connect()
+    other_writer.write(GET + b"\r\n")
+    assert await answer(other_reader) == (200, b"0")
+    connect.server.should_exit = True
+    async with asyncio.timeout(10):
+        while connect.server.servers[0].is_serving():
+            await asyncio.sleep(0.01)
+    writer.write(GET + b"\r\n")
+    assert await answer(reader) == (200, b"0")
+    assert await until_closed(reader) == b""
+
+
+async def test_a_server_that_stops_does_not_wait_for_idle_connections(connect):
+    reader, writer = await connect()
+    writer.write(GET + b"\r\n")
+    assert await answer(reader) == (200, b"0")
+    connect.server.should_exit = True
+    assert await until_closed(reader) == b""

@@ -15,6 +15,8 @@ from .problems import MEDIA_TYPE
 
 MAX_HEAD_BYTES = 64 << 10
 HEAD_DEADLINE_S = 20.0
+LINGER_S = 0.5
+"""How long a server that stops waits for a request that is on its way over an open connection."""
 
 
 class _HeadTooLargeError(Exception):
@@ -33,6 +35,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._ended_a_message = False
         self._closely = False
         self._is_too_large = False
+        self._is_last = False
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -75,6 +78,25 @@ class BoundedHeads(HttpToolsProtocol):
             self._is_too_large = True
             raise _HeadTooLargeError
         super().on_headers_complete()
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._is_last and cycle:
+            cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """The server stops: what is being answered is answered, and so is a request that is on its way already."""
+        self._is_last = True
+        if self._is_answering():
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(LINGER_S, self._close_if_idle)
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _close_if_idle(self) -> None:
+        if not self._in_head and not self._is_answering():
+            self.transport.close()
 
     def on_message_complete(self) -> None:
         """A body ends."""
