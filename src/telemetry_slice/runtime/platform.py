@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import structlog
 
+from ..engines.sql.readers import Readers
+from ..engines.sql.reads import SqlTelemetry
+from ..engines.sql.registry import Registry
+from ..engines.sqlite.secrets import ensure_secrets
+from ..flow.access import Access, Secrets, new_signing_key
+from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
+from ..flow.gate.letters import Letters
+from ..flow.history import StorageGuard
+from ..flow.live import Hub
+from ..flow.query import Query
 from ..http.app import ASGIApp, create_app
 from ..http.ingest import Ingest, IngestLimits
 from ..http.services import Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
-from ..model.events import TenantNo
 from ..model.times import to_us
+from ..ports.cache import Cache
+from ..ports.edge import Bus, Clock, Limiter
+from ..ports.events import DeadLetters, EventQueue, EventStore
 from ..settings import Settings
 
 log = structlog.get_logger()
 
 GC_THRESHOLD = 50_000
 RESTART_S = 1.0
+FLUSH_EVERY_S = 1.0
+TIDY_EVERY_S = 60.0
+DRAIN_S = 20.0
+
+Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Platform:
@@ -91,25 +110,11 @@ def gate_settings(settings: Settings) -> GateSettings:
     )
 
 
-def application(services: Services, gate: Gate, settings: Settings) -> ASGIApp:
-    """The ASGI application: the ingest routes in front of everything else."""
-    limits = IngestLimits(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_request_events)
-    app: ASGIApp = Ingest(create_app(services), services.access, gate, services.clock, limits)
-    if settings.v1_deprecation is not None:
-        sunset_us = None if settings.v1_sunset is None else to_us(settings.v1_sunset)
-        app = V1Ending(app, services.clock, to_us(settings.v1_deprecation), sunset_us)
-    return app
+class Store(EventStore, DeadLetters, Protocol):
+    """A store keeps the dead letters with the events: every change of them is one transaction with the books."""
 
 
-class CountsStore(Protocol):
-    """What `flush_counts` needs of the store."""
-
-    async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None: ...
-
-    async def open_counts(self) -> Mapping[TenantNo, int]: ...
-
-
-async def flush_counts(gate: Gate, store: CountsStore) -> None:
+async def flush_counts(gate: Gate, store: Store) -> None:
     """Hand the rejected counts to the store and learn how many dead letters are open."""
     rejected = gate.totals.take_rejected()
     try:
@@ -151,3 +156,91 @@ async def kept_up(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         except Exception:
             log.exception("loop_failed")
         await asyncio.sleep(RESTART_S)
+
+
+class Loops:
+    """Endless loops, kept up until they are ended."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, *loops: Loop) -> None:
+        self._tasks.extend(asyncio.create_task(kept_up(loop)) for loop in loops)
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Front:
+    """What stands before the engines in a process that serves HTTP, and its own housekeeping.
+
+    Attributes:
+        state: why it is not ready.
+        gate, access, services, app: as their classes say.
+        flush: hand on what the gate has counted.
+        housekeeping: loops to be run while it serves.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        registry: Registry,
+        readers: Readers,
+        store: Store,
+        queue: EventQueue,
+        bus: Bus,
+        cache: Cache,
+        limiter: Limiter,
+        storage: StorageGuard | None,
+    ) -> None:
+        secrets = ensure_secrets(settings.data, new_signing_key)
+        self.state = ReadyState()
+        self.access = Access(
+            Secrets(secrets.pepper, secrets.signing_key),
+            tenants=registry.tenants,
+            keys=registry.keys,
+            accounts=registry.accounts,
+            sessions=registry.sessions,
+            first_run=registry.first_run,
+            clock=clock,
+        )
+        self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
+        bus.on_change(self.gate.forget_devices)
+        self.services = Services(
+            access=self.access,
+            tenants=registry.tenants,
+            devices=registry.devices,
+            keys=registry.keys,
+            accounts=registry.accounts,
+            clock=clock,
+            cursor_secret=secrets.cursor_secret,
+            version=version("telemetry-slice"),
+            query=Query(SqlTelemetry(readers), registry.devices, clock, secrets.cursor_secret, cache),
+            live=Hub(bus),
+            books=Bookkeeper(self.gate.totals, queue, store),
+            letters=Letters(store, registry.devices, cache),
+            storage=storage,
+            readiness=self.state,
+            metrics_token=settings.metrics_token,
+            devices_changed=bus.tell_change,
+        )
+        self.app = self._application(settings)
+        self.flush = partial(flush_counts, self.gate, store)
+        self.housekeeping: tuple[Loop, ...] = (
+            partial(every, FLUSH_EVERY_S, self.flush),
+            partial(every, TIDY_EVERY_S, self.access.tidy),
+        )
+
+    def _application(self, settings: Settings) -> ASGIApp:
+        """The ingest routes in front of everything else."""
+        services = self.services
+        limits = IngestLimits(settings.max_request_bytes, settings.max_decoded_bytes, settings.max_request_events)
+        app: ASGIApp = Ingest(create_app(services), self.access, self.gate, services.clock, limits)
+        if settings.v1_deprecation is not None:
+            sunset_us = None if settings.v1_sunset is None else to_us(settings.v1_sunset)
+            app = V1Ending(app, services.clock, to_us(settings.v1_deprecation), sunset_us)
+        return app

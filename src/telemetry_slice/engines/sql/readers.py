@@ -90,9 +90,10 @@ class Readers:
                 timer = loop.call_later(self._deadline_s, watch.interrupt)
 
         def transaction() -> T:
-            loop.call_soon_threadsafe(started)
             try:
                 with self._engine.connect() as connection, watch.over(connection):
+                    # Connecting has a deadline of its own.
+                    loop.call_soon_threadsafe(started)
                     if self._begin is not None:
                         self._begin(connection, tenant)
                     return read(connection)
