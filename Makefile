@@ -3,6 +3,8 @@
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+# Whole files go to a process; tests/conftest.py puts the longest first.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -31,7 +33,7 @@ setup: $(STAMP)-runtime web/dist/index.html ## build what `make up` needs; after
 
 test: setup $(STAMP)-test web-check ## install what the tests need and run everything (PYTEST_ARGS="-k books")
 	@.ci/system-packages
-	$(BIN)/python -m pytest --cov --cov-report=term -m "not long" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term -m "not long" $(PYTEST_ARGS)
 
 test-long: setup $(STAMP)-test ## the long forms of the tests
 	@.ci/system-packages

@@ -14,6 +14,11 @@ from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 START_US = 1_780_000_000_000_000
 
 
+def pytest_collection_modifyitems(items):
+    """Whole systems first: they take longest, and several processes that run the tests shall end together."""
+    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+
+
 class ManualClock:
     """Wall clock and monotonic clock that move only when told."""
 

@@ -280,29 +280,15 @@ async def test_what_one_writer_cannot_settle_goes_to_another(nats_server, monkey
             await lease(broken, seconds=4)
 
 
-async def test_the_same_pack_twice_is_leased_once(nats_server):
-    """What a publisher does whose acknowledgement was lost."""
+@pytest.mark.parametrize(("numbers", "times"), [((1, 2), 2), ((1, 1, 2), 1)], ids=["pack", "message"])
+async def test_what_comes_twice_is_leased_once(nats_server, numbers, times):
+    """What a publisher does whose acknowledgement was lost: the pack again, or a message again in another pack."""
     settings = lane_of(nats_server)
     async with opened(settings) as queue:
-        pack = Sealed.pack([Sealed(message(n)) for n in (1, 2)])
-        for _ in range(2):
+        pack = Sealed.pack([Sealed(message(n)) for n in numbers])
+        for _ in range(times):
             await queue._connection.session.request(settings.subject, pack, 2)
         assert await held(queue) == [1, 2]
-        leased = await lease(queue)
-        assert [each.sequence for each in leased] == [1, 2]
-        await queue.ack(leased)
-
-        async def forgotten():
-            return await held(queue) == []
-
-        await until(forgotten)
-
-
-async def test_the_same_message_twice_in_a_pack_is_leased_once(nats_server):
-    settings = lane_of(nats_server)
-    async with opened(settings) as queue:
-        pack = Sealed.pack([Sealed(message(n)) for n in (1, 1, 2)])
-        await queue._connection.session.request(settings.subject, pack, 2)
         leased = await lease(queue)
         assert [each.sequence for each in leased] == [1, 2]
         await queue.ack(leased)

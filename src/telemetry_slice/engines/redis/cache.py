@@ -16,7 +16,7 @@ import msgspec
 
 from ...model.events import TenantNo
 from ...ports.cache import LONGEST_S, Cache
-from .connection import OUTAGES, PREFIX, Argument, Link, Outage, Server, keep_up, within
+from .connection import OUTAGES, PREFIX, Argument, Connected, Link, Server, within
 
 ANSWER_S = 0.05
 TAG_BYTES = 8
@@ -32,7 +32,7 @@ def _decoder(form: Any) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(form)
 
 
-class RedisCache:
+class RedisCache(Connected):
     """The cache of several processes. `local`, which keeps nothing, lets one caller ask for all of this process.
 
     One call uses the connection at a time. When the server is away or slow, everything is loaded. What was to be
@@ -40,6 +40,7 @@ class RedisCache:
     """
 
     def __init__(self, url: str, local: Cache, *, answer_s: float = ANSWER_S) -> None:
+        super().__init__("cache")
         self._server = Server(url)
         self._local = local
         self._answer_s = answer_s
@@ -48,18 +49,6 @@ class RedisCache:
         self._failure: asyncio.Future[None] | None = None
         self._unforgotten: set[TenantNo] = set()
         self._forgetting = asyncio.Event()
-        self._outage = Outage("cache")
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Connect; when the server is away that is an outage, not an error."""
-        self._task = asyncio.create_task(keep_up(self._outage, self._live))
-        await self._outage.known.wait()
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
 
     async def get(
         self, tenant: TenantNo, question: str, form: type[T], max_age_s: float, load: Callable[[], Awaitable[T]]

@@ -181,3 +181,24 @@ async def keep_up(
             outage.begin(error)
         away()
         await asyncio.sleep(RETRY_S)
+
+
+class Connected:
+    """A part that holds one connection while it is started. `_live` is the life of the connection, as in `keep_up`."""
+
+    def __init__(self, part: str) -> None:
+        self._outage = Outage(part)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect; when the server is away that is an outage, not an error."""
+        self._task = asyncio.create_task(keep_up(self._outage, self._live))
+        await self._outage.known.wait()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+    async def _live(self) -> None:
+        raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...ports.edge import Limiter, Quota, Verdict
-from .connection import PREFIX, Link, Outage, Script, Server, keep_up, within
+from .connection import PREFIX, Connected, Link, Script, Server, within
 
 ANSWER_S = 0.05
 CALLS_AT_ONCE = 256
@@ -74,7 +74,7 @@ class _Call(NamedTuple):
     """None when the server did not say."""
 
 
-class RedisLimiter:
+class RedisLimiter(Connected):
     """Token buckets as those of one process, kept by the server. `local` decides while it is away or slow.
 
     One round trip is under way at a time; the calls that arrive meanwhile share the next one. When one takes longer
@@ -86,6 +86,7 @@ class RedisLimiter:
         self, url: str, local: Limiter, *, answer_s: float = ANSWER_S, now_s: Callable[[], float] | None = None
     ) -> None:
         """`now_s` replaces the server's clock; all processes must then share it."""
+        super().__init__("limiter")
         self._server = Server(url)
         self._local = local
         self._answer_s = answer_s
@@ -93,18 +94,6 @@ class RedisLimiter:
         self._waiting: list[_Call] = []
         self._arrived = asyncio.Event()
         self._connected = False
-        self._outage = Outage("limiter")
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Connect; when the server is away that is an outage, not an error."""
-        self._task = asyncio.create_task(keep_up(self._outage, self._live))
-        await self._outage.known.wait()
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
 
     async def admit(self, quotas: Sequence[Quota], cost: int) -> Verdict:
         if not quotas:
