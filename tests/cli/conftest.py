@@ -49,6 +49,8 @@ class Receiver:
     most_in_flight: int = 0
     port: int = 0
     delay_s: float = 0.0
+    quick_events: int = 0
+    """Until it has so many events it answers without delay."""
     quota: int | None = None
     refused: int = 0
     _tokens: float = 0.0
@@ -76,7 +78,7 @@ class Receiver:
                 break
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.requests[scope["path"]] += 1
-        if self.delay_s:
+        if self.delay_s and len(self.events) >= self.quick_events:
             await asyncio.sleep(self.delay_s)
         status, answer, extra = self._decide(headers, body)
         if status is None:

@@ -187,13 +187,14 @@ def test_speed_replays_at_the_recorded_pace(send, receiver, csv_file):
 
 def test_an_outage_is_outlived(served, receiver, csv_file, send):
     path = csv_file(many(8000))
-    receiver.delay_s = 0.3
+    receiver.delay_s, receiver.quick_events = 2.0, 1000
     results = []
     sender = threading.Thread(target=lambda: results.append(send(path)))
     sender.start()
     until(lambda: len(receiver.events) >= 1000)
     served.stop()
     kept = len(receiver.events)
+    receiver.delay_s = 0.0
     threading.Event().wait(0.5)
     served.start()
     sender.join(60)
@@ -211,13 +212,13 @@ def test_patience_ends(run, csv_file):
 
 def test_an_interrupted_sending_goes_on_where_it_was(receiver, csv_file, tmp_path):
     path = csv_file(many(6000))
-    receiver.delay_s = 0.3
+    receiver.delay_s, receiver.quick_events = 3.0, 3000
     command = [sys.executable, "-m", "telemetry_slice", "send", path, "--url", receiver.url, "--key", receiver.key]
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
         until(lambda: len(receiver.events) >= 3000)
         first.send_signal(signal.SIGINT)
-        out, err = first.communicate(timeout=20)
+        out, err = first.communicate(timeout=60)
     assert first.returncode == 130, err
     assert "Traceback" not in err
     assert "stored" in out
