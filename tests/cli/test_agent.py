@@ -34,7 +34,7 @@ async def test_readings_arrive_and_the_agent_stops_when_told(receiver):
     agent = asyncio.create_task(run_agent(receiver.url, receiver.key, "host", stop, interval_s=0.05))
     await poll(lambda: len(receiver.events) >= 3)
     stop.set()
-    await asyncio.wait_for(agent, 5)
+    await asyncio.wait_for(agent, 20)
     event = next(iter(receiver.events.values()))
     assert event["deviceId"] == "host"
     assert 0 <= event["measurements"]["cpu"]["value"] <= 100

@@ -89,12 +89,12 @@ async def test_tenants_and_questions_are_apart(cache, source):
 
 async def test_an_answer_ages_from_when_it_was_asked_for(cache, source):
     began = time.monotonic()
-    assert await ask(cache, source, max_age_s=0.3) == [1]
+    assert await ask(cache, source, max_age_s=1.0) == [1]
     async with asyncio.timeout(DEADLINE_S):
-        while await ask(cache, source, max_age_s=0.3) == [1]:
-            assert time.monotonic() - began < 0.6
+        while await ask(cache, source, max_age_s=1.0) == [1]:
+            assert time.monotonic() - began < 4
             await asyncio.sleep(0.005)
-    assert time.monotonic() - began >= 0.29
+    assert time.monotonic() - began >= 0.99
     assert source.loads == 2
 
 

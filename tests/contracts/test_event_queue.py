@@ -152,7 +152,7 @@ async def test_what_is_put_is_leased_and_forgotten_when_acked(queue):
     assert leased == message(1, 3)
     assert await held(queue) == [1]
     await queue.ack([leased])
-    await asyncio.wait_for(sender, 5)
+    await asyncio.wait_for(sender, 20)
     await until_held(queue, [])
     await queue.ack([leased])
     assert await held(queue) == []
@@ -163,7 +163,7 @@ async def test_a_lease_waits_for_a_message(queue):
     done, _ = await asyncio.wait([leasing], timeout=0.02)
     assert not done
     (sender,) = await put_all(queue, [message(1)])
-    await queue.ack(await asyncio.wait_for(leasing, 5))
+    await queue.ack(await asyncio.wait_for(leasing, 20))
     await sender
 
 
@@ -266,7 +266,7 @@ async def test_a_sender_that_hears_nothing_is_told_that_the_outcome_is_unknown_a
     harness.fall_silent()
     try:
         with pytest.raises(UnavailableError):
-            await asyncio.wait_for(queue.put(message(1)), 5)
+            await asyncio.wait_for(queue.put(message(1)), 20)
     finally:
         harness.speak()
     await until_held(queue, [1])

@@ -179,7 +179,7 @@ async def test_while_the_server_is_away_put_fails_in_time_and_the_message_follow
         began = loop.time()
         with pytest.raises(UnavailableError):
             await asyncio.wait_for(queue.put(message(2)), 10)
-        assert loop.time() - began < 4
+        assert loop.time() - began < 8
         with pytest.raises(UnavailableError):
             await queue.held()
         leasing = asyncio.create_task(queue.lease(10))
@@ -206,7 +206,7 @@ async def test_a_silent_server_does_not_hold_a_sender(own_server):
         own_server.pause()
         try:
             with pytest.raises(UnavailableError):
-                await asyncio.wait_for(queue.put(message(1)), 3)
+                await asyncio.wait_for(queue.put(message(1)), 20)
         finally:
             own_server.resume()
         assert set(await drain(queue, [1])) == {1}

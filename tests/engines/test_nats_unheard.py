@@ -69,7 +69,7 @@ async def test_an_acknowledgement_that_is_lost_means_unknown_and_the_message_is_
         await queue.put(message(1))
         proxy.deaf = True
         with pytest.raises(UnavailableError):
-            await asyncio.wait_for(queue.put(message(2)), 5)
+            await asyncio.wait_for(queue.put(message(2)), 20)
         proxy.deaf = False
 
         async def kept():
@@ -94,10 +94,10 @@ async def test_a_network_that_swallows_everything_hangs_nobody(nats_server):
         await queue.put(message(1))
         leased = await lease(queue)
         proxy.dark = True
-        await asyncio.wait_for(queue.ack(leased), 3)
+        await asyncio.wait_for(queue.ack(leased), 20)
         for asked in (queue.put(message(2)), queue.held()):
             with pytest.raises(UnavailableError):
-                await asyncio.wait_for(asked, 5)
+                await asyncio.wait_for(asked, 20)
         proxy.dark = False
         # The ack was swallowed, so the first message comes once more; the claims of a store would tell.
         assert set(await drain(queue, [1, 2])) == {1, 2}

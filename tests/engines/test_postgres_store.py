@@ -218,7 +218,7 @@ async def test_no_call_outlasts_its_deadline(new_store, gate, tenant, superuser)
         started = time.monotonic()
         with pytest.raises(UnavailableError):
             await store.append([message])
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
     assert not (await store.append([message]))[0].redelivered
 
 

@@ -224,7 +224,7 @@ async def test_a_server_that_does_not_answer_holds_up_nobody_and_what_was_droppe
     began = time.monotonic()
     for number in range(300):
         publish(writer, number, events=200)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert NEWS_DROPPED._value.get() > dropped
     assert writer._telling._bytes < 1_100_000
     await until(lambda: False in ear.told)

@@ -28,7 +28,7 @@ def server():
 
 @pytest.fixture
 async def caches(server):
-    made = [RedisCache(server.url, LocalCache(max_rows=0), answer_s=1.0) for _ in range(2)]
+    made = [RedisCache(server.url, LocalCache(max_rows=0), answer_s=5.0) for _ in range(2)]
     for cache in made:
         await cache.start()
     yield made
@@ -86,8 +86,8 @@ async def test_what_was_forgotten_while_the_server_was_away_is_forgotten_when_it
     assert await ask(one, source) == [2]
     one.forget(ACME)
     assert await ask(one, source) == [3]
-    assert time.monotonic() - began < 10 * ANSWER_S
-    one._answer_s = 1.0
+    assert time.monotonic() - began < 2
+    one._answer_s = 5.0
     server.thaw()
     await until(lambda: not one._unforgotten)
     # The server has kept the first answer all the while.

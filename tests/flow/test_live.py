@@ -36,7 +36,7 @@ def reading(value=1.0, type_="t"):
 
 
 async def next_frame(frames):
-    return await asyncio.wait_for(anext(frames), 5)
+    return await asyncio.wait_for(anext(frames), 20)
 
 
 async def test_stored_readings_arrive_in_order_with_their_times():
