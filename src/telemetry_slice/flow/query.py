@@ -13,7 +13,7 @@ from ..model.events import TenantNo
 from ..model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
 from ..model.tenancy import Device, Tenant
 from ..model.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
-from ..ports.cache import FRESH_S, SETTLED_S, Cache
+from ..ports.cache import FRESH_S, LONGEST_S, SETTLED_S, Cache
 from ..ports.edge import Clock
 from ..ports.reads import Telemetry
 from ..ports.registry import Devices
@@ -124,10 +124,41 @@ class Query:
 
     async def device(self, tenant: Tenant, device_id: str) -> Device:
         """A device of the tenant. Raises SliceError NOT_FOUND for an unknown, a deleted and a foreign one alike."""
-        device = await self._devices.get(tenant.no, device_id)
-        if device is None:
-            raise SliceError(Code.NOT_FOUND, "There is no such device.")
-        return device
+
+        async def load() -> Device:
+            device = await self._devices.get(tenant.no, device_id)
+            if device is None:
+                raise SliceError(Code.NOT_FOUND, "There is no such device.")
+            return device
+
+        # Whoever changes a device has what is known of it forgotten.
+        return await self._cache.get(tenant.no, json.dumps(["device", device_id]), Device, LONGEST_S, load)
+
+    async def device_page(
+        self,
+        tenant: Tenant,
+        *,
+        query: str | None,
+        tag: str | None,
+        location: str | None,
+        sort: str,
+        descending: bool,
+        after: tuple[str, str] | None,
+        limit: int,
+    ) -> Sequence[Device]:
+        """As `ports.registry.Devices.page`."""
+
+        async def load() -> list[Device]:
+            return list(
+                await self._devices.page(
+                    tenant.no, query=query, tag=tag, location=location, sort=sort, descending=descending, after=after,
+                    limit=limit,
+                )
+            )  # fmt: skip
+
+        # New devices come with telemetry, and nobody is told.
+        asked = json.dumps(["devices", query, tag, location, sort, descending, after, limit])
+        return await self._cache.get(tenant.no, asked, list[Device], FRESH_S, load)
 
     async def readings(
         self,
@@ -253,7 +284,18 @@ class Query:
 
     async def last_values(self, tenant: Tenant, devices: Sequence[Device]) -> Mapping[int, Sequence[LastValue]]:
         """Device number → the newest reading of each of its series; devices without readings are omitted."""
-        return await self._telemetry.last_values(tenant.no, [device.no for device in devices])
+        numbers = [device.no for device in devices]
+
+        async def load() -> list[LastValue]:
+            found = await self._telemetry.last_values(tenant.no, numbers)
+            return [value for number in found for value in found[number]]
+
+        answer: dict[int, list[LastValue]] = {}
+        if numbers:
+            asked = json.dumps(["last values", numbers])
+            for value in await self._cache.get(tenant.no, asked, list[LastValue], FRESH_S, load):
+                answer.setdefault(value.device_no, []).append(value)
+        return answer
 
     async def many_series(
         self, tenant: Tenant, device_ids: Sequence[str], types: Sequence[str], asked: Asked, points: int

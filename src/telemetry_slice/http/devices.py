@@ -166,8 +166,8 @@ async def list_devices(
         after = (str(place[0]), str(place[1]))
     found: list[DeviceView] = []
     for _ in range(_MOST_LOOKS):
-        devices = await services.devices.page(
-            tenant.no,
+        devices = await services.query.device_page(
+            tenant,
             query=q,
             tag=tag,
             location=location,
@@ -207,7 +207,7 @@ async def create_device(body: NewDevice, caller: Operator, services: TheServices
 @router.get("/{deviceId}", operation_id="getDevice", responses=problems(404))
 async def get_device(device_id: DeviceId, caller: Reader, services: TheServices) -> DeviceView:
     """One device with its last values."""
-    device = await find_device(services, caller.tenant.no, device_id)
+    device = await services.query.device(caller.tenant, device_id)
     return (await _views(services, caller.tenant, [device]))[0]
 
 
@@ -219,6 +219,7 @@ async def change_device(device_id: DeviceId, body: DeviceChange, caller: Operato
     )
     if device is None:
         raise missing_device()
+    services.devices_changed(caller.tenant.no)
     return (await _views(services, caller.tenant, [device]))[0]
 
 

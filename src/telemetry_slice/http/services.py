@@ -31,7 +31,7 @@ class Services:
         storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
         metrics_token: opens /metrics beyond loopback.
-        devices_changed: called with the tenant when a device was created or deleted; tells every process.
+        devices_changed: called with the tenant when a device was created, changed or deleted; tells every process.
     """
 
     access: Access

@@ -28,6 +28,7 @@ from ..http.ingest import Ingest, IngestLimits
 from ..http.services import Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
+from ..model.events import TenantNo
 from ..model.times import to_us
 from ..ports.cache import Cache
 from ..ports.edge import Bus, Clock, Limiter
@@ -210,6 +211,11 @@ class Front:
         )
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
+
+        def devices_changed(tenant: TenantNo) -> None:
+            cache.forget(tenant)
+            bus.tell_change(tenant)
+
         self.services = Services(
             access=self.access,
             tenants=registry.tenants,
@@ -226,7 +232,7 @@ class Front:
             storage=storage,
             readiness=self.state,
             metrics_token=settings.metrics_token,
-            devices_changed=bus.tell_change,
+            devices_changed=devices_changed,
         )
         self.app = self._application(settings)
         self.flush = partial(flush_counts, self.gate, store)
