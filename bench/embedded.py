@@ -1,95 +1,23 @@
-"""One run: the limits of this machine, and beside them what the platform does. See `python -m bench --help`."""
+"""The embedded platform beside the limits of this machine."""
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 import random
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .fill import run_fill
 from .limits import bare_inserts_per_second, cpu_times, fsyncs_per_second
 from .load import quantile
+from .target import Target, free_port, load, show, show_machine
 
-RAISED = {f"TSLICE_LIMIT_{scope}_PER_SECOND": "10000000" for scope in (
-    "KEY", "TENANT", "GLOBAL", "KEY_EVENTS", "TENANT_EVENTS", "GLOBAL_EVENTS",
-)}  # fmt: skip
 TENANT = "acme-123"
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Target:
-    """A server process under measurement."""
-
-    def __init__(self, command: list[str], port: int, ready_path: str) -> None:
-        self.port = port
-        began = time.perf_counter()
-        self.process = subprocess.Popen(
-            command, env=os.environ | RAISED, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while not self._ready(ready_path):
-            if self.process.poll() is not None or time.perf_counter() - began > 120:
-                raise RuntimeError(f"{command} did not start")
-            threading.Event().wait(0.02)
-        self.start_s = time.perf_counter() - began
-
-    def _ready(self, path: str) -> bool:
-        try:
-            return self.get(path)[0] in (200, 202)
-        except OSError:
-            return False
-
-    def get(self, path: str, key: str = "") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def peak_mb(self) -> float:
-        """Peak resident memory of the process and its children, summed, MB."""
-        pids = [
-            self.process.pid,
-            *map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()),
-        ]
-        peaks = [
-            line
-            for pid in pids
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        ]
-        return sum(int(line.split()[1]) for line in peaks) / 1000
-
-    def stop(self) -> None:
-        self.process.send_signal(2)
-        self.process.wait(60)
-
-
-def load(port: int, key: str, **options: Any) -> dict[str, Any]:
-    """Run the load generator in a process of its own."""
-    command = [sys.executable, "-m", "bench.load", "--url", f"http://127.0.0.1:{port}/api/v1/telemetry", "--key", key]
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
-    answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return answer
 
 
 def reads_under(target: Target, service_key: str, seconds: float) -> dict[str, list[float]]:
@@ -110,32 +38,6 @@ def reads_under(target: Target, service_key: str, seconds: float) -> dict[str, l
                 raise RuntimeError(f"{name}: {status} {body[:200]!r}")
             taken[name].append(time.perf_counter() - began)
     return {name: sorted(values) for name, values in taken.items()}
-
-
-def show(what: str, figure: str, against: str = "") -> None:
-    """One line."""
-    print(f"{what:<56}{figure:>16}   {against}", flush=True)
-
-
-def show_machine(what: str, before: tuple[float, float, float]) -> None:
-    """How far the machine was ours since `before`: what a slow figure has to be read with."""
-    total, disk, stolen = (now - then for now, then in zip(cpu_times(), before, strict=True))
-    shares = f"{100 * stolen / total:.1f} % / {100 * disk / total:.1f} %"
-    show(f"{what}: processors taken by the host / waiting for disk", shares)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=5_000_000, help="readings stored before the writing is measured")
-    parser.add_argument(
-        "--read-rows", type=int, default=10_000_000, help="readings stored before the reading is measured"
-    )
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--folder", type=Path, default=None, help="keep the data here")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder and options.folder.parent) as scratch:
-        measure(options, Path(scratch))
 
 
 def measure(options: argparse.Namespace, scratch: Path) -> None:
@@ -232,7 +134,3 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
         f"{books['stored']:,} stored, {books['duplicate']:,} duplicate",
     )
     target.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Filling a data folder with a day of readings of a thousand devices, straight through the store."""
+"""Filling a store with a day of readings of a thousand devices, past HTTP and queue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from telemetry_slice.engines.inprocess import SystemClock
@@ -17,6 +18,7 @@ from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, meaning_of
 from telemetry_slice.model.times import DAY_US, MINUTE_US
+from telemetry_slice.ports.events import EventStore
 
 from .events import DEVICES
 
@@ -38,7 +40,7 @@ async def fill(folder: Path, tenant_id: str, rows: int) -> float:
         await process.start()
         store = SqliteStore(process, LetterReads(readers))
         began = time.perf_counter()
-        await _append(store, tenant.no, numbers, rows)
+        await fill_store(store, tenant.no, numbers, rows)
         return time.perf_counter() - began
     finally:
         await process.stop()
@@ -48,7 +50,19 @@ async def fill(folder: Path, tenant_id: str, rows: int) -> float:
         lock.release()
 
 
-async def _append(store: SqliteStore, tenant: TenantNo, numbers: dict[str, int], rows: int) -> None:
+async def fill_store(
+    store: EventStore, tenant: TenantNo, numbers: Mapping[str, int], rows: int, *, at_once: int = 1
+) -> None:
+    """Store `rows` readings of the devices `numbers`, with `at_once` appends under way."""
+    turns = asyncio.Semaphore(at_once)
+    async with asyncio.TaskGroup() as group:
+        for messages in _messages(tenant, numbers, rows):
+            await turns.acquire()
+            task = group.create_task(store.append(messages))
+            task.add_done_callback(lambda _: turns.release())
+
+
+def _messages(tenant: TenantNo, numbers: Mapping[str, int], rows: int) -> Iterator[list[Message]]:
     rnd = random.Random(7)
     end_us = time.time_ns() // 1000 - 2 * MINUTE_US
     step_us = DAY_US * DEVICES // rows
@@ -77,10 +91,10 @@ async def _append(store: SqliteStore, tenant: TenantNo, numbers: dict[str, int],
         batch.total, batch.minute_total = total, minute_total
         messages.append(Message(incarnation, sequence, (batch,)))
         if len(messages) == ROUND:
-            await store.append(messages)
+            yield messages
             messages = []
     if messages:
-        await store.append(messages)
+        yield messages
 
 
 def run_fill(folder: Path, tenant_id: str, rows: int) -> float:

@@ -11,6 +11,8 @@ import json
 import resource
 import time
 from collections import Counter
+from itertools import cycle
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
@@ -118,11 +120,15 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
     address = urlsplit(options.url)
     assert address.hostname in ("127.0.0.1", "localhost", "::1"), "loads go to loopback only"
     made = bodies(options.requests, options.batch, options.seed, random_ids=options.random_ids)
-    head = (
-        f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {options.key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: "
-    ).encode()
-    payloads = [head + str(len(body)).encode() + b"\r\n\r\n" + body for body in made]
+    keys = [options.key] if options.key else options.keys.read_text().split()
+    heads = [
+        f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: ".encode()
+        for key in keys
+    ]
+    payloads = [
+        head + str(len(body)).encode() + b"\r\n\r\n" + body for head, body in zip(cycle(heads), made, strict=False)
+    ]
     del made
     loop = asyncio.get_running_loop()
     connections = [
@@ -147,6 +153,7 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
         "p99_ms": quantile(latencies, 0.99) * 1e3,
         "p999_ms": quantile(latencies, 0.999) * 1e3,
         "max_ms": latencies[-1] * 1e3 if latencies else None,
+        "generator_cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "generator_cpu": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / took,
     }
 
@@ -155,7 +162,8 @@ def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--key", required=True)
+    parser.add_argument("--key", default="")
+    parser.add_argument("--keys", type=Path, help="a file of keys, one a line, that take turns; instead of --key")
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--requests", type=int, default=5_000)
     parser.add_argument("--connections", type=int, default=32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +25,14 @@ class LocalInstallation:
         settings: the environment for `tslice`.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Without a folder a temporary one is made, and removed at the end."""
+    def __init__(self, folder: Path | None = None, *, postgres_options: Mapping[str, str] | None = None) -> None:
+        """Without a folder a temporary one is made, and removed at the end. The options are as in `LocalPostgres`."""
         self._temporary = folder is None
         self.data = folder = Path(tempfile.mkdtemp(prefix="tslice-local-")) if folder is None else folder.resolve()
         # PostgreSQL does not run as root: its own user has to come through to its folder, and sees nothing else.
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o711)
-        self.postgres = LocalPostgres(folder / "postgres")
+        self.postgres = LocalPostgres(folder / "postgres", postgres_options)
         self.nats = NatsServer(folder / "queue")
         self.valkey = Valkey(folder=folder / "valkey")
         self.settings: dict[str, str] = {}
