@@ -55,7 +55,7 @@ types: $(STAMP)-lint ## mypy, strict
 contracts: $(STAMP)-lint ## import contracts: who may know whom
 	$(BIN)/lint-imports --no-logo
 
-bench: setup ## print the figures of this machine beside its raw limits
+bench: setup $(STAMP)-servers ## print the figures of this machine beside its raw limits (ARGS="--engines distributed")
 	$(BIN)/python -m bench $(ARGS)
 
 web: web/dist/index.html ## build the page

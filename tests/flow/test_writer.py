@@ -81,9 +81,9 @@ def message(sequence: int, names: Sequence[str], tenant: int = 1) -> Message:
 
 
 @asynccontextmanager
-async def running(store: Store):
+async def running(store: Store, gather_s: float = 0.0):
     queue = HandOffQueue(10_000)
-    writer = Writer(queue, store, LocalBus(), max_events=1_000)
+    writer = Writer(queue, store, LocalBus(), max_events=1_000, gather_s=gather_s)
     loop = asyncio.create_task(writer.run())
     try:
         yield queue
@@ -122,6 +122,19 @@ async def test_one_bad_event_of_a_thousand_costs_few_tries():
         await queue.put(message(1, names))
     assert store.dead == {TenantNo(1): [(names[637], "poison")]}
     assert store.calls <= 2 * 11 + 2
+
+
+@pytest.mark.parametrize(("size", "spared"), [(1, True), (100, False)])
+async def test_small_batches_keep_their_distance_and_large_ones_do_not_wait(size, spared):
+    store, loop, times, gather_s = Store(), asyncio.get_running_loop(), 10, 0.1
+    async with running(store, gather_s) as queue:
+        await queue.put(message(1, [str(uuid.uuid4())]))
+        began = loop.time()
+        for number in range(2, times + 2):
+            await queue.put(message(number, [str(uuid.uuid4()) for _ in range(size)]))
+        took = loop.time() - began
+    assert store.calls == times + 1
+    assert (took > (times - 1) * gather_s) == spared
 
 
 async def test_an_unreachable_store_buries_nothing(monkeypatch):

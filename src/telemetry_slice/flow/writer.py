@@ -20,6 +20,8 @@ log = structlog.get_logger()
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 10.0
 _OUTCOMES = tuple(int(outcome) for outcome in Outcome)
+SMALL = 10
+"""A batch is small when so many of its size would still go into one."""
 PAUSE_WINDOW = 40
 """How many of the last messages are looked at to tell a few bad events from a broken store."""
 
@@ -33,19 +35,25 @@ class Writer:
     3. ack: the sender is answered. A crash before it means a second delivery, which the claims make harmless.
     """
 
-    def __init__(self, queue: EventQueue, store: EventStore, bus: Bus, *, max_events: int) -> None:
+    def __init__(
+        self, queue: EventQueue, store: EventStore, bus: Bus, *, max_events: int, gather_s: float = 0.0
+    ) -> None:
+        """Small batches begin `gather_s` apart, so that what arrives meanwhile shares a transaction."""
         self._queue = queue
         self._store = store
         self._bus = bus
         self._max_events = max_events
+        self._gather_s = gather_s
         self._failures = 0
         # (tenants of the message, whether it held data errors) of the last messages.
         self._lately: deque[tuple[frozenset[int], bool]] = deque(maxlen=PAUSE_WINDOW)
 
     async def run(self) -> None:
         """Until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             messages = await self._queue.lease(self._max_events)
+            began = loop.time()
             try:
                 await self.settle(messages)
             except Exception as error:
@@ -56,6 +64,9 @@ class Writer:
                 self._failures += 1
                 log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
                 await self._queue.retry(messages, delay_s)
+            early_s = began + self._gather_s - loop.time()
+            if early_s > 0 and SMALL * sum(message.event_count for message in messages) < self._max_events:
+                await asyncio.sleep(early_s)
 
     async def settle(self, messages: Sequence[Message]) -> None:
         """Append `messages` and ack them. Raises UnavailableError with none of the unacked ones lost."""
