@@ -44,40 +44,42 @@ class ServerProcess(ABC):
         return self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would end it."""
-        self._end(signal.SIGKILL)
+        """SIGKILL to all of it, as a power cut would end it."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        # While it stands still it starts nothing that we do not see.
+        process.send_signal(signal.SIGSTOP)
+        whole = _with_children(process.pid)
+        for each in whole:
+            _send(each, signal.SIGKILL)
+        process.wait()
+        psutil.wait_procs(whole[1:], timeout=self.stop_s)
 
     def stop(self) -> None:
         """Let it finish; kill it when it does not."""
-        self._end(self.stop_signal)
+        process = self._process
+        if process is None:
+            return
+        process.send_signal(self.stop_signal)
+        # One that is paused hears nothing else.
+        process.send_signal(signal.SIGCONT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self.stop_s)
+        self.kill()
 
     def pause(self) -> None:
         """It holds its connections and says nothing."""
-        for process in _with_children(self.pid):
-            process.suspend()
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
         """The end of a pause."""
-        for process in _with_children(self.pid):
-            process.resume()
+        self._send(signal.SIGCONT)
 
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        ended = _with_children(process.pid) if process.poll() is None else []
-        for each in ended if how == signal.SIGKILL else ended[:1]:
-            with suppress(psutil.NoSuchProcess):
-                each.send_signal(how)
-        # One that is paused hears nothing else.
-        for each in ended:
-            with suppress(psutil.NoSuchProcess):
-                each.resume()
-        try:
-            process.wait(self.stop_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def _send(self, number: signal.Signals) -> None:
+        """To the server, and to what it has started."""
+        for each in _with_children(self.pid):
+            _send(each, number)
 
     def close(self) -> None:
         """Stop it and remove what was made for it alone."""
@@ -98,9 +100,13 @@ class ServerProcess(ABC):
 
 
 def _with_children(pid: int) -> list[psutil.Process]:
-    """A process and what it has started; none when it has just ended."""
-    try:
+    """A process and what it has started; none when it has ended."""
+    with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    return []
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
