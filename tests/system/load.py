@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .processes import Answering, wait_until
 
 SENDERS = 6
 DRAIN_S = 120
 BASE = "2026-11-01T00:00:00Z"
+
+
+class Answer(NamedTuple):
+    """When an answer came (monotonic seconds), what it was, and how many seconds it took."""
+
+    at: float
+    status: int
+    took: float
 
 
 @dataclass
@@ -33,6 +42,9 @@ class Ledger:
     broken: int = 0
     """Connections that ended before the answer."""
     statuses: Counter[int] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """What those that were not acknowledged were told."""
+    answers: list[Answer] = field(default_factory=list)
 
 
 async def post(port: int, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
@@ -54,7 +66,7 @@ async def post(port: int, key: str, body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 async def sender(
-    server: Answering, key: str, ledger: Ledger, rnd: random.Random, name: int, stop: asyncio.Event
+    server: Answering, key: str, ledger: Ledger, rnd: random.Random, name: int, stop: asyncio.Event, pause_s: float
 ) -> None:
     """Sends batches, each until it is acknowledged; some of them twice, some events doomed by their clock."""
     device, number = f"{ledger.device}-{name}", 0
@@ -79,6 +91,7 @@ async def sender(
         repeats = 2 if rnd.random() < 0.1 else 1
         while repeats:
             ledger.attempted_events += len(events)
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(30):
                     status, answer = await post(server.port, key, body)
@@ -89,7 +102,9 @@ async def sender(
                 await asyncio.sleep(0.02)
                 continue
             ledger.statuses[status] += 1
+            ledger.answers.append(Answer(time.monotonic(), status, time.monotonic() - began))
             if status == 503:
+                ledger.refusals[answer["detail"]] += 1
                 await asyncio.sleep(0.02)
                 continue
             assert status == 202, (status, answer)
@@ -98,6 +113,7 @@ async def sender(
             ledger.acknowledged_events += len(events)
             ledger.acknowledged.update(event["eventId"] for event in events)
             repeats -= 1
+            await asyncio.sleep(pause_s)
 
 
 def books_of(server: Answering, key: str) -> dict[str, Any]:
@@ -145,13 +161,15 @@ def dead_ids(server: Answering, key: str, device: str) -> Counter[str]:
         cursor = f"&cursor={page['next']}"
 
 
-async def under_load(server: Answering, key: str, seed: int, work: Callable[[Ledger], None]) -> Ledger:
-    """Run `work(ledger)` in a thread while senders send; what they know afterwards."""
+async def under_load(
+    server: Answering, key: str, seed: int, work: Callable[[Ledger], None], *, pause_s: float = 0
+) -> Ledger:
+    """Run `work(ledger)` in a thread while senders send, each pausing between requests; what they know afterwards."""
     rnd = random.Random(seed)
     ledger = Ledger()
     stop = asyncio.Event()
     senders = [
-        asyncio.create_task(sender(server, key, ledger, random.Random(rnd.random()), name, stop))
+        asyncio.create_task(sender(server, key, ledger, random.Random(rnd.random()), name, stop, pause_s))
         for name in range(SENDERS)
     ]
     try:
