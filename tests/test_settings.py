@@ -35,6 +35,14 @@ def test_a_wrong_setting_is_refused_by_name(monkeypatch, name, value, complaint)
         Settings()
 
 
+def test_a_choice_of_numbers_is_understood_from_the_environment(monkeypatch):
+    monkeypatch.setenv("TSLICE_QUEUE_REPLICAS", "3")
+    assert Settings().queue_replicas == 3
+    monkeypatch.setenv("TSLICE_QUEUE_REPLICAS", "2")
+    with pytest.raises(ValidationError, match="queue_replicas"):
+        Settings()
+
+
 def test_a_sunset_comes_half_a_year_after_the_deprecation(monkeypatch):
     """Users have time to move."""
     monkeypatch.setenv("TSLICE_V1_DEPRECATION", "2027-01-01T00:00:00Z")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from .process import ServerProcess, free_port
 
 START_S = 30.0
 MAX_PAYLOAD = 32 << 20
@@ -31,14 +30,6 @@ def nats_binary() -> Path:
     return Path(found)
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def wait_until(done: Callable[[], bool], what: str, seconds: float = START_S) -> None:
     """Poll `done` until it is true. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
@@ -48,7 +39,7 @@ def wait_until(done: Callable[[], bool], what: str, seconds: float = START_S) ->
         threading.Event().wait(0.01)
 
 
-class NatsServer:
+class NatsServer(ServerProcess):
     """One server with JetStream over a folder of its own; killed and started again it has the same data and ports.
 
     A port of 0 means any that is free.
@@ -75,7 +66,6 @@ class NatsServer:
         self.monitor_port = monitor_port or free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.monitor_url = f"http://127.0.0.1:{self.monitor_port}"
-        self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "nats.conf"
         self._config.write_text(
@@ -91,13 +81,6 @@ class NatsServer:
             "  max_memory_store: 16777216\n"
             "}\n" + cluster
         )
-
-    @property
-    def pid(self) -> int:
-        """Raises RuntimeError while it does not run."""
-        if self._process is None or self._process.poll() is not None:
-            raise RuntimeError("nats-server is not running")
-        return self._process.pid
 
     def start(self) -> None:
         """Start and wait until it answers. Raises RuntimeError, TimeoutError."""
@@ -132,43 +115,6 @@ class NatsServer:
             return 0, None
         finally:
             connection.close()
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """Let it finish; kill it when it does not."""
-        self._end(signal.SIGTERM)
-
-    def pause(self) -> None:
-        """SIGSTOP: it holds its connections and says nothing."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(how)
-            process.send_signal(signal.SIGCONT)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class NatsCluster:

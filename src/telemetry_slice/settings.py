@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,6 +23,11 @@ CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
 MIB = 1 << 20
 _POSTGRES = ("postgresql://", "postgres://")
+
+
+def _whole(value: object) -> object:
+    """The environment speaks in text, which a choice of numbers would refuse."""
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
 class Settings(BaseSettings):
@@ -60,7 +65,9 @@ class Settings(BaseSettings):
     queue_durability: Literal["checked", "assumed"] = Field(
         "checked", description="assumed = start without looking whether the queue waits for the disk."
     )
-    queue_replicas: Literal[1, 3, 5] = Field(1, description="Copies of the queue: 1 on one server, 3 in a cluster.")
+    queue_replicas: Annotated[Literal[1, 3, 5], BeforeValidator(_whole)] = Field(
+        1, description="Copies of the queue: 1 on one server, 3 in a cluster."
+    )
     queue_bytes: int = Field(
         1024 * MIB, ge=16 * MIB, description="Bytes the queue holds on disk; above it ingest answers 503."
     )

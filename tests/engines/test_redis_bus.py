@@ -220,7 +220,7 @@ async def test_a_server_that_does_not_answer_holds_up_nobody_and_what_was_droppe
     monkeypatch.setattr(writer._telling, "_queue_bytes", 1_000_000)
     ear = await listening(api)
     dropped = NEWS_DROPPED._value.get()
-    server.freeze()
+    server.pause()
     began = time.monotonic()
     for number in range(300):
         publish(writer, number, events=200)
@@ -228,7 +228,7 @@ async def test_a_server_that_does_not_answer_holds_up_nobody_and_what_was_droppe
     assert NEWS_DROPPED._value.get() > dropped
     assert writer._telling._bytes < 1_100_000
     await until(lambda: False in ear.told)
-    server.thaw()
+    server.resume()
     await until(lambda: True in ear.told)
     ear.told.clear()
     await until(lambda: not writer._telling._outage.on)

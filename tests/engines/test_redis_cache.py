@@ -80,7 +80,7 @@ async def test_what_was_forgotten_while_the_server_was_away_is_forgotten_when_it
     one, other = caches
     source = Source()
     assert await ask(one, source) == [1]
-    server.freeze()
+    server.pause()
     one._answer_s = ANSWER_S
     began = time.monotonic()
     assert await ask(one, source) == [2]
@@ -88,7 +88,7 @@ async def test_what_was_forgotten_while_the_server_was_away_is_forgotten_when_it
     assert await ask(one, source) == [3]
     assert time.monotonic() - began < 2
     one._answer_s = 5.0
-    server.thaw()
+    server.resume()
     await until(lambda: not one._unforgotten)
     # The server has kept the first answer all the while.
     assert await ask(other, source) == [4]

@@ -155,7 +155,7 @@ async def test_nobody_waits_for_a_server_that_does_not_answer_but_those_who_aske
     await limiter.start()
     try:
         await until_shared(limiter)
-        server.freeze()
+        server.pause()
         began = time.monotonic()
         first = [asyncio.ensure_future(is_shared(limiter)) for _ in range(10)]
         assert await asyncio.gather(*first) == [False] * 10
@@ -169,7 +169,7 @@ async def test_nobody_waits_for_a_server_that_does_not_answer_but_those_who_aske
             await asyncio.sleep(0.005)
         # The tries to connect, too, cost no call anything.
         assert sorted(waits)[len(waits) // 2] < ANSWER_S / 4
-        server.thaw()
+        server.resume()
         await until_shared(limiter)
     finally:
         await limiter.stop()
@@ -198,12 +198,12 @@ async def test_it_starts_without_a_server_and_finds_it_later(local):
 async def test_stopping_leaves_nobody_waiting(server, local):
     limiter = RedisLimiter(server.url, local, answer_s=DEADLINE_S)
     await limiter.start()
-    server.freeze()
+    server.pause()
     asked = asyncio.ensure_future(is_shared(limiter))
     await asyncio.sleep(0)
     await limiter.stop()
     assert not await asyncio.wait_for(asked, DEADLINE_S)
-    server.thaw()
+    server.resume()
 
 
 GREEDY = """

@@ -22,7 +22,8 @@ def test_it_runs_is_killed_comes_back_on_its_port_and_leaves_nothing():
         assert answers(server.port)
         port, pid = server.port, server.pid
         server.kill()
-        assert server.pid is None
+        with pytest.raises(RuntimeError, match="does not run"):
+            _ = server.pid
         assert not answers(port)
         server.start()
         assert (server.port, server.pid != pid) == (port, True)
@@ -46,6 +47,7 @@ def test_a_port_that_was_asked_for_is_kept_or_refused(tmp_path):
         second = Valkey(port=first.port, folder=tmp_path / "second")
         with pytest.raises(RuntimeError, match="in use"):
             second.start()
-        assert second.pid is None
+        with pytest.raises(RuntimeError, match="does not run"):
+            _ = second.pid
         assert answers(first.port)
     assert (tmp_path / "second").exists()

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from telemetry_slice.flow.access import keys
 from telemetry_slice.flow.access.keys import FRESH_S, key_id_of, new_token
 from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.tenancy import DeviceKey, GatewayKey, KeyKind, Scope, ServiceKey
@@ -280,6 +281,29 @@ async def test_known_keys_outlive_an_outage_of_ten_minutes(access, acme, counted
     counted.down = True
     clock.advance(5)
     await access.key(token)
+
+
+async def test_known_keys_do_not_wait_for_a_registry_that_says_nothing(access, acme, counted, clock, monkeypatch):
+    monkeypatch.setattr(keys, "SILENT_S", 0.05)
+    record, token = await access.keys.issue(acme, KeyKind.GATEWAY)
+    _, unknown = await access.keys.issue(acme, KeyKind.GATEWAY)
+    await access.key(token)
+    counted.gate = asyncio.Event()
+    clock.advance(5)
+    for _ in range(3):
+        async with asyncio.timeout(30):
+            assert (await access.key(token)).key_id == record.key_id
+        clock.advance(5)
+    # Asked once for all of that: its answer is still awaited.
+    assert counted.finds == 2
+    waiting = asyncio.create_task(access.key(unknown))
+    done, _ = await asyncio.wait((waiting,), timeout=0.2)
+    assert not done
+    counted.gate.set()
+    assert (await waiting).key_id != record.key_id
+    clock.advance(5)
+    await access.keys.revoke(acme.no, record.key_id)
+    await refused(access, token)
 
 
 async def test_a_key_not_seen_for_a_day_does_not_outlive_an_outage(access, acme, counted, clock):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
@@ -38,17 +41,36 @@ def engine(url: str, *, size: int, options: str = "", **execution_options: objec
         pool_size=size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,
-        # A connection that died in the pool, as all do with the server, is replaced instead of failing a request.
-        pool_pre_ping=True,
         execution_options=execution_options,
     )
     event.listen(made, "handle_error", _keep_the_others)
+    event.listen(made, "checkout", _replace_if_gone)
     return made
 
 
 def _keep_the_others(context: ExceptionContext) -> None:
     """One connection that is gone, most often severed by us, says nothing of the others in its pool."""
     context.invalidate_pool_on_disconnect = False
+
+
+def is_alive(idle: psycopg.Connection) -> bool:
+    """Whether the server has not hung up: an idle connection has nothing to read but its end.
+
+    Nothing is asked, since a server that has fallen silent would not answer.
+    """
+    poll = select.poll()
+    try:
+        poll.register(idle.fileno(), select.POLLIN)
+    except (OSError, psycopg.Error):
+        return False
+    return not poll.poll(0)
+
+
+def _replace_if_gone(idle: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    """A connection that died in the pool, as all do with the server, is replaced instead of failing a request."""
+    driver: Any = idle
+    if not is_alive(driver):
+        raise DisconnectionError("the server has hung up")
 
 
 def sever(connection: psycopg.Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from psycopg.pq import TransactionStatus
 
 from ...model.errors import DataError, UnavailableError
 from . import arrays
-from .connect import CONNECT, sever
+from .connect import CONNECT, is_alive, sever
 from .transaction import as_store_error
 
 T = TypeVar("T")
@@ -32,6 +31,10 @@ class _Call:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self.late = False
+
+    def begins(self) -> None:
+        if self.late:
+            raise UnavailableError("the database did not answer those before")
 
     def begins_on(self, connection: Connection) -> None:
         with self._lock:
@@ -72,31 +75,22 @@ class Connections:
         """
         loop = asyncio.get_running_loop()
         call = _Call()
-        timer: asyncio.TimerHandle | None = None
-
-        def started() -> None:
-            nonlocal timer
-            if not future.done():
-                timer = loop.call_later(self._deadline_s, call.give_up)
-
-        def in_thread() -> T:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(started)
-            return self._call(call, work)
+        # Whoever waits for a thread has waited, too: all that asked when the server fell silent give up together.
+        timer = loop.call_later(self._deadline_s, call.give_up)
 
         def ended(done: asyncio.Future[T]) -> None:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
             # Whoever asked may be gone: nobody else looks at the error.
             if not done.cancelled():
                 done.exception()
 
-        future = loop.run_in_executor(self._threads, in_thread)
+        future = loop.run_in_executor(self._threads, self._call, call, work)
         future.add_done_callback(ended)
         return await asyncio.shield(future)
 
     def _call(self, call: _Call, work: Callable[[Connection], T]) -> T:
         connection: Connection | None = None
+        call.begins()
         try:
             connection = self._take()
             call.begins_on(connection)
@@ -125,7 +119,7 @@ class Connections:
         while self._idle:
             with suppress(IndexError):
                 idle = self._idle.pop()
-                if _is_alive(idle):
+                if is_alive(idle):
                     return idle
                 idle.close()
         connection = psycopg.connect(self._url, **CONNECT)
@@ -147,13 +141,3 @@ class Connections:
 def _is_ready(connection: Connection) -> bool:
     """Whether it is open, with no transaction left over."""
     return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
-
-
-def _is_alive(idle: Connection) -> bool:
-    """Whether the server has not hung up: an idle connection has nothing to read but its end."""
-    poll = select.poll()
-    try:
-        poll.register(idle.fileno(), select.POLLIN)
-    except (OSError, psycopg.Error):
-        return False
-    return not poll.poll(0)

@@ -14,6 +14,8 @@ from .connect import CONNECT
 log = structlog.get_logger()
 
 ASK_EVERY_S = 5.0
+ANSWER_S = 15.0
+"""A server that says nothing for so long is given up: whoever it answers may have the lock by now."""
 _LOCK = 7_265_130_918
 """The advisory lock of whoever schedules in a database."""
 
@@ -36,21 +38,23 @@ class Leader:
                     if await _taken(connection):
                         log.info("scheduler_leads")
                         await _until_one_ends([*(duty() for duty in duties), _watch(connection)])
-            except psycopg.Error as error:
-                log.warning("scheduler_waits", error=str(error))
+            except (psycopg.Error, TimeoutError) as error:
+                log.warning("scheduler_waits", error=str(error) or "no answer in time")
             await asyncio.sleep(ASK_EVERY_S)
 
 
 async def _taken(connection: psycopg.AsyncConnection[Any]) -> bool:
-    asked = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
-    row = await asked.fetchone()
+    async with asyncio.timeout(ANSWER_S):
+        asked = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
+        row = await asked.fetchone()
     return bool(row and row[0])
 
 
 async def _watch(connection: psycopg.AsyncConnection[Any]) -> None:
     while True:
         await asyncio.sleep(ASK_EVERY_S)
-        await connection.execute("SELECT 1")
+        async with asyncio.timeout(ANSWER_S):
+            await connection.execute("SELECT 1")
 
 
 async def _until_one_ends(work: Sequence[Coroutine[Any, Any, None]]) -> None:

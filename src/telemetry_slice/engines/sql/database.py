@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ...model.errors import UnavailableError
+from .watch import Watch
 
 T = TypeVar("T")
+DEADLINE_S = 15.0
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns its reader knows by name."""
 
@@ -20,13 +23,28 @@ AnyRow = Row[*tuple[Any, ...]]
 class Database:
     """Runs synchronous SQLAlchemy work, each call as one transaction.
 
+    A database that is a server may fall silent: `sever` ends what a driver's connection is waiting for, at once and
+    from another thread. Without it there is no deadline.
+
     Attributes:
         writer, reader: the engines; the reader's need not be able to write.
     """
 
-    def __init__(self, writer: Engine, reader: Engine, *, name: str, readers: int = 2, writers: int = 1) -> None:
+    def __init__(
+        self,
+        writer: Engine,
+        reader: Engine,
+        *,
+        name: str,
+        readers: int = 2,
+        writers: int = 1,
+        sever: Callable[[Any], None] | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self.writer = writer
         self.reader = reader
+        self._sever = sever
+        self._deadline_s = deadline_s
         # One writing thread keeps SQLite's write lock free of quarrels; the order of calls is the order of commits.
         self._writing = ThreadPoolExecutor(writers, thread_name_prefix=f"{name}-write")
         self._reading = ThreadPoolExecutor(readers, thread_name_prefix=f"{name}-read")
@@ -34,7 +52,7 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a writing transaction and commit; an exception rolls back.
 
-        Raises UnavailableError when the database cannot be reached or the outcome is unknown.
+        Raises UnavailableError when the database cannot be reached, does not answer in time, or the outcome is unknown.
         """
         return await self._run(self._writing, self.writer, work)
 
@@ -43,7 +61,22 @@ class Database:
         return await self._run(self._reading, self.reader, work)
 
     async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, work)
+        loop = asyncio.get_running_loop()
+        if self._sever is None:
+            return await loop.run_in_executor(threads, _transact, engine, work, None)
+        watch = Watch(self._sever)
+        # Whoever waits for a thread has waited, too: all that asked when the database fell silent give up together.
+        timer = loop.call_later(self._deadline_s, watch.interrupt)
+
+        def ended(done: asyncio.Future[T]) -> None:
+            timer.cancel()
+            # Whoever asked may be gone: nobody else looks at the error.
+            if not done.cancelled():
+                done.exception()
+
+        future = loop.run_in_executor(threads, _transact, engine, work, watch)
+        future.add_done_callback(ended)
+        return await asyncio.shield(future)
 
     def close(self) -> None:
         """Finish what was asked, then close every connection."""
@@ -53,9 +86,15 @@ class Database:
         self.writer.dispose()
 
 
-def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+def _transact(engine: Engine, work: Callable[[Connection], T], watch: Watch | None) -> T:
+    if watch is not None:
+        watch.check()
     try:
-        with engine.begin() as connection:
+        with (
+            engine.connect() as connection,
+            nullcontext() if watch is None else watch.over(connection),
+            connection.begin(),
+        ):
             return work(connection)
     except (OperationalError, InterfaceError) as error:
         raise UnavailableError(str(error.orig)) from error

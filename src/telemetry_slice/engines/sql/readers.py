@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
+from .watch import Watch
 
 T = TypeVar("T")
 
@@ -72,8 +71,15 @@ class Readers:
             raise SliceError(Code.CAPACITY, "Too many reads of this tenant are waiting.", retry_after_s=1.0)
         share.users += 1
         try:
-            async with share.free:
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    await share.free.acquire()
+            except TimeoutError:
+                raise SliceError(Code.CAPACITY, "The reads before this one take too long.", retry_after_s=5.0) from None
+            try:
                 return await self._run(tenant, read)
+            finally:
+                share.free.release()
         finally:
             share.users -= 1
             if not share.users:
@@ -81,19 +87,13 @@ class Readers:
 
     async def _run(self, tenant: TenantNo, read: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
-        watch = _Watch(self._interrupt)
-        timer: asyncio.TimerHandle | None = None
-
-        def started() -> None:
-            nonlocal timer
-            if not work.done():
-                timer = loop.call_later(self._deadline_s, watch.interrupt)
+        watch = Watch(self._interrupt)
 
         def transaction() -> T:
+            watch.check()
             try:
+                # Connecting has a deadline of its own.
                 with self._engine.connect() as connection, watch.over(connection):
-                    # Connecting has a deadline of its own.
-                    loop.call_soon_threadsafe(started)
                     if self._begin is not None:
                         self._begin(connection, tenant)
                     return read(connection)
@@ -104,6 +104,7 @@ class Readers:
                 raise UnavailableError(str(error.orig)) from error
 
         work = loop.run_in_executor(self._threads, transaction)
+        timer = loop.call_later(self._deadline_s, watch.interrupt)
         try:
             # The thread goes on when the caller is gone: stop it, and wait, so that the share stays honest.
             return await asyncio.shield(work)
@@ -114,40 +115,8 @@ class Readers:
                 work.exception()
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
     def close(self) -> None:
         """Wait for the reads under way and end the threads."""
         self._threads.shutdown(cancel_futures=True)
-
-
-class _Watch:
-    """Interrupts a read from the event loop while it runs, never the next read on the same connection."""
-
-    def __init__(self, interrupt: Callable[[Any], None]) -> None:
-        self._interrupt = interrupt
-        self._lock = threading.Lock()
-        self._stop: Callable[[], None] | None = None
-        self.interrupted = False
-
-    @contextmanager
-    def over(self, connection: Connection) -> Iterator[None]:
-        """Let `interrupt` reach `connection`. Raises UnavailableError if it came before."""
-        driver: Any = connection.connection.driver_connection
-        with self._lock:
-            if self.interrupted:
-                raise UnavailableError("interrupted before it began")
-            self._stop = lambda: self._interrupt(driver)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._stop = None
-
-    def interrupt(self) -> None:
-        """Stop the read, now or when it begins."""
-        with self._lock:
-            self.interrupted = True
-            if self._stop is not None:
-                self._stop()

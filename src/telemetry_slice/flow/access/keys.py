@@ -15,6 +15,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import islice
@@ -32,6 +33,8 @@ FRESH_S = 4.0
 _RENEW_S = 2.0
 _MAX_RENEWED = 500
 REFUSED_S = 2.0
+SILENT_S = 1.0
+"""A registry that has not answered for so long cannot be reached, for keys that were verified lately."""
 OUTAGE_VERIFIED_S = 24 * 3600.0
 OUTAGE_S = 600.0
 _MAX_VERIFIED = 20_000
@@ -133,7 +136,8 @@ class KeyRing:
         self._now = monotonic
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()
-        self._reading: dict[bytes, asyncio.Future[_Verified | None]] = {}
+        self._reading: dict[bytes, tuple[float, asyncio.Future[_Verified | None]]] = {}
+        """Of a key's digest: when the registry was asked (loop time), and what it will say."""
         self._due: set[str] = set()
         self._generation = 0
         self._outage_since: float | None = None
@@ -174,16 +178,27 @@ class KeyRing:
         digest = sha256(token.encode()).digest()
         if self._refused.get(digest, 0.0) > self._now():
             raise unauthenticated()
-        reading = self._reading.get(digest)
-        if reading is None:
+        loop = asyncio.get_running_loop()
+        if digest not in self._reading:
             # Whoever else comes with this key while the registry is asked waits for the same answer.
-            reading = asyncio.ensure_future(self._read(token, key_id, digest))
-            self._reading[digest] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(digest, None))
-        known = await asyncio.shield(reading)
+            self._reading[digest] = loop.time(), asyncio.ensure_future(self._read(token, key_id, digest))
+            self._reading[digest][1].add_done_callback(partial(self._has_read, digest))
+        asked, reading = self._reading[digest]
+        verified = self._verified.get(key_id)
+        if verified is not None and hmac.compare_digest(verified.digest, digest):
+            await asyncio.wait((reading,), timeout=max(0.0, asked + SILENT_S - loop.time()))
+            known = reading.result() if reading.done() else self._trusted_in_outage(key_id, digest)
+        else:
+            known = await asyncio.shield(reading)
         if known is None or not _admits(known.networks, address):
             raise unauthenticated()
         return known.principal
+
+    def _has_read(self, digest: bytes, reading: asyncio.Future[_Verified | None]) -> None:
+        del self._reading[digest]
+        # Whoever asked may not have waited: nobody else looks at the error.
+        if not reading.cancelled():
+            reading.exception()
 
     async def _read(self, token: str, key_id: str, digest: bytes) -> _Verified | None:
         """Ask the registry; remember the answer unless something was changed meanwhile.
