@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from ...model.errors import UnavailableError
+from ...model.events import TenantNo
 
 T = TypeVar("T")
 AnyRow = Row[*tuple[Any, ...]]
@@ -20,30 +21,59 @@ AnyRow = Row[*tuple[Any, ...]]
 class Database:
     """Runs synchronous SQLAlchemy work, each call as one transaction.
 
+    A transaction is of one `tenant`, of one person (`user_id`), or of neither. Where the database has walls between
+    them, `begin` is called first in each and tells it so: rows of others are then neither seen nor changed.
+
     Attributes:
         writer, reader: the engines; the reader's need not be able to write.
     """
 
-    def __init__(self, writer: Engine, reader: Engine, *, name: str, readers: int = 2, writers: int = 1) -> None:
+    def __init__(
+        self,
+        writer: Engine,
+        reader: Engine,
+        *,
+        name: str,
+        readers: int = 2,
+        writers: int = 1,
+        begin: Callable[[Connection, TenantNo | None, str | None], None] | None = None,
+    ) -> None:
         self.writer = writer
         self.reader = reader
+        self._begin = begin
         # One writing thread keeps SQLite's write lock free of quarrels; the order of calls is the order of commits.
         self._writing = ThreadPoolExecutor(writers, thread_name_prefix=f"{name}-write")
         self._reading = ThreadPoolExecutor(readers, thread_name_prefix=f"{name}-read")
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(
+        self, work: Callable[[Connection], T], *, tenant: TenantNo | None = None, user_id: str | None = None
+    ) -> T:
         """Run `work` in a writing transaction and commit; an exception rolls back.
 
         Raises UnavailableError when the database cannot be reached or the outcome is unknown.
         """
-        return await self._run(self._writing, self.writer, work)
+        return await self._run(self._writing, self.writer, work, tenant, user_id)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(
+        self, work: Callable[[Connection], T], *, tenant: TenantNo | None = None, user_id: str | None = None
+    ) -> T:
         """Run `work` in a reading transaction. Raises UnavailableError when the database cannot be reached."""
-        return await self._run(self._reading, self.reader, work)
+        return await self._run(self._reading, self.reader, work, tenant, user_id)
 
-    async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, work)
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        engine: Engine,
+        work: Callable[[Connection], T],
+        tenant: TenantNo | None,
+        user_id: str | None,
+    ) -> T:
+        def begun(connection: Connection) -> T:
+            if self._begin is not None:
+                self._begin(connection, tenant, user_id)
+            return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(threads, _transact, engine, begun)
 
     def close(self) -> None:
         """Finish what was asked, then close every connection."""
