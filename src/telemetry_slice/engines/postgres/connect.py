@@ -10,6 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from ..sql.migrate import release_name
+
 CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -18,6 +20,8 @@ CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     # What was sent is acknowledged by the other machine within this time, or the connection is given up.
     "tcp_user_timeout": 15_000,
+    # By this a revision that takes something away sees who still needs it.
+    "application_name": release_name(),
 }
 """Of every connection: a dead machine is noticed within some 20 s. How long a statement may take is its role's."""
 

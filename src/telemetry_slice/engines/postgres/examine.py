@@ -18,7 +18,7 @@ OLDEST = 150_000
 SKEW_US = 5_000_000
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 OUTSIDE = ("alembic_version", "first_run_offers", "sessions", "tenants")
-"""Tables of the registry that belong to no tenant and no person, or by which these are found (docs/adr/0014)."""
+"""Tables of the registry that belong to no tenant and no person, or by which these are found (docs/adr/0016)."""
 _UNWALLED = f"""
     SELECT c.relname FROM pg_class c
     WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition

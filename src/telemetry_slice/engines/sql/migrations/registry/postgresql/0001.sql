@@ -1,4 +1,4 @@
--- Rights and walls of the registry on PostgreSQL (15 or newer); docs/adr/0014 says why they are so.
+-- Rights and walls of the registry on PostgreSQL (15 or newer); docs/adr/0016 says why they are so.
 
 GRANT USAGE ON SCHEMA registry TO tslice_api;
 GRANT SELECT, INSERT, UPDATE, DELETE
