@@ -43,4 +43,4 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         # An earlier attempt may have left it unfinished.
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS dead_letters_note")
-        op.execute("CREATE INDEX CONCURRENTLY dead_letters_note ON dead_letters (note)")
+        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS dead_letters_note ON dead_letters (note)")
