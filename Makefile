@@ -36,7 +36,7 @@ test: setup $(STAMP)-test web-check ## install what the tests need and run every
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term -m "not long" $(PYTEST_ARGS)
 
 test-long: setup $(STAMP)-test ## the long forms of the tests
-	@.ci/system-packages
+	@.ci/system-packages long
 	$(BIN)/python -m pytest -m long --timeout=3600 $(PYTEST_ARGS)
 
 check: lint types contracts ## lint + types + contracts

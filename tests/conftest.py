@@ -2,6 +2,7 @@
 
 import os
 import random
+from pathlib import Path
 
 import pytest
 from deploy.local.nats import NatsServer
@@ -50,8 +51,9 @@ def registry(tmp_path, clock):
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    """A real PostgreSQL server, started by the first test that asks."""
-    with LocalPostgres() as server:
+    """A real PostgreSQL server, started by the first test that asks; TSLICE_TEST_POSTGRES is the folder of another."""
+    other = os.environ.get("TSLICE_TEST_POSTGRES")
+    with LocalPostgres(install=Path(other) if other else None) as server:
         yield server
 
 

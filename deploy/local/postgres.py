@@ -105,8 +105,12 @@ class LocalPostgres(ServerProcess):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         return path.read_text()
 
+    def program(self, name: str) -> str:
+        """A client program of the server's version, `pg_dump` say."""
+        return str(self._install / "bin" / name)
+
     def _command(self, program: str, arguments: Sequence[str]) -> list[str]:
-        return [str(self._install / "bin" / program), *arguments]
+        return [self.program(program), *arguments]
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(  # noqa: S603 - our own arguments

@@ -7,12 +7,15 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import psycopg
 import pytest
 from deploy.local.postgres import Installation, LocalPostgres, install_on
+from tests.next_release import next_release
 
+from telemetry_slice.engines.postgres.migrate import migrate
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
 from telemetry_slice.engines.postgres.store import PostgresStore
@@ -116,9 +119,10 @@ class PostgresHarness:
     """A real server with a database of its own."""
 
     SERIES_LIMIT = SERIES_LIMIT
+    SERVER = "postgres_server"
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
-        self.server: LocalPostgres = request.getfixturevalue("postgres_server")
+        self.server: LocalPostgres = request.getfixturevalue(self.SERVER)
         self.database = f"store_{next(DATABASES)}"
         self.urls = install_on(self.server, self.database)
         self.engine = open_reading(self.urls.api_url)
@@ -171,11 +175,43 @@ class PostgresHarness:
         self._runner.close()
 
 
+class NextSchemaHarness(PostgresHarness):
+    """This release on the schema of the next one: so it can be rolled back without a way down."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__(request)
+        with next_release(request.getfixturevalue("tmp_path_factory").mktemp("revisions")):
+            migrate(self.urls.migration_url)
+
+
+class OtherPostgresHarness(PostgresHarness):
+    """The PostgreSQL of the operating system, which is of another version."""
+
+    SERVER = "system_postgres_server"
+
+
 DATABASES = count(1)
-STORES: dict[str, Callable[[pytest.FixtureRequest], Any]] = {"postgres": PostgresHarness, "sqlite": SqliteHarness}
+STORES: dict[str, Callable[[pytest.FixtureRequest], Any]] = {
+    "postgres": PostgresHarness,
+    "sqlite": SqliteHarness,
+    "postgres, next schema": NextSchemaHarness,
+    "postgres of the system": OtherPostgresHarness,
+}
+_SHORT = {"postgres", "sqlite"}
 
 
-@pytest.fixture(scope="module", params=sorted(STORES))
+@pytest.fixture(scope="session")
+def system_postgres_server() -> Iterator[LocalPostgres]:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    assert installed, "install the system's PostgreSQL (15 or newer): .ci/system-packages long"
+    with LocalPostgres(install=installed[0].parents[1]) as server:
+        yield server
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in _SHORT else pytest.mark.long) for name in sorted(STORES)],
+)
 def store_harness(request: pytest.FixtureRequest) -> Iterator[StoreHarness]:
     harness = STORES[request.param](request)
     yield harness

@@ -135,6 +135,11 @@ def test_the_doctor_finds_a_healthy_installation_healthy(roles: Roles) -> None:
             "ALTER TABLE {t}.series FORCE ROW LEVEL SECURITY",
             "series",
         ),
+        (
+            "ALTER TABLE registry.devices NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE registry.devices FORCE ROW LEVEL SECURITY",
+            "devices",
+        ),
         ("ALTER ROLE tslice_api BYPASSRLS", "ALTER ROLE tslice_api NOBYPASSRLS", "tslice_api"),
         (
             "UPDATE {t}.alembic_version SET version_num = 'zzzz'",

@@ -94,7 +94,7 @@ def serve(
 @app.command()
 def migrate(*, data: Data) -> None:
     """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL."""
-    from ..engines.sql.migrate import NewerSchemaError
+    from ..engines.sql.migrate import NewerSchemaError, StillNeededError
     from ..engines.sqlite.folder import FolderBusyError
     from ..runtime import migrate_embedded
     from .configuration import settings_of
@@ -108,7 +108,7 @@ def migrate(*, data: Data) -> None:
             print("The database is up to date")
             return
         migrate_embedded(settings)
-    except (FolderBusyError, NewerSchemaError, UnavailableError, ValueError) as error:
+    except (FolderBusyError, NewerSchemaError, StillNeededError, UnavailableError, ValueError) as error:
         raise CliError(str(error)) from error
     print(f"{data} is up to date")
 

@@ -27,7 +27,7 @@ from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
 from ..model.times import DAY_US
 from ..settings import Settings
-from .platform import DRAIN_S, Front, Loop, Loops, Platform, Role, settle_collector
+from .platform import DRAIN_S, Front, Loop, Loops, Platform, Role, every, settle_collector
 
 log = structlog.get_logger()
 
@@ -37,6 +37,9 @@ GATHER_S = 0.025
 """A transaction costs as much as a hundred events in it; what arrives in a fortieth of a second shares one."""
 PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
+BACKFILL_EVERY_S = 30.0
+BACKFILL_PAUSE_S = 0.05
+"""Between two steps the database belongs to the senders."""
 
 
 def _url(value: str | None) -> str:
@@ -88,6 +91,7 @@ def migrate_distributed(settings: Settings) -> None:
         ValueError: an address is missing or does not fit.
         UnavailableError: the server cannot be reached or refuses.
         NewerSchemaError: a newer release has written it.
+        StillNeededError: a revision takes away what a release that is being served needs.
     """
     migration_url = settings.database_migration_url
     if migration_url is None:
@@ -182,7 +186,7 @@ def build_worker(settings: Settings) -> Role:
 
 
 def build_scheduler(settings: Settings) -> Role:
-    """What is done once for all: partitions made ahead, retention. Several may run; one works."""
+    """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
     database = _Database(settings)
     leader = Leader(_url(settings.database_writer_url))
@@ -195,7 +199,11 @@ def build_scheduler(settings: Settings) -> Role:
                 log.info("partitions_made", count=made)
             await asyncio.sleep(PARTITIONS_EVERY_S)
 
-    duties: list[Loop] = [make_partitions]
+    async def fill() -> None:
+        while await database.store.backfill():
+            await asyncio.sleep(BACKFILL_PAUSE_S)
+
+    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill)]
     if settings.retention_days is not None:
         duties.append(partial(keep_retention, database.store, clock, settings.retention_days))
 

@@ -13,6 +13,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
+from ..sql.migrate import release_name
+
 CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -21,6 +23,8 @@ CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     # What was sent is acknowledged by the other machine within this time, or the connection is given up.
     "tcp_user_timeout": 15_000,
+    # By this a revision that takes something away sees who still needs it.
+    "application_name": release_name(),
 }
 """Of every connection: a dead machine is noticed within some 20 s. How long a statement may take is its role's."""
 

@@ -17,9 +17,16 @@ from .roles import API, MIGRATION, OWNER, REGISTRY_SCHEMA, TELEMETRY_SCHEMA, WRI
 OLDEST = 150_000
 SKEW_US = 5_000_000
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+OUTSIDE = ("alembic_version", "first_run_offers", "sessions", "tenants")
+"""Tables of the registry that belong to no tenant and no person, or by which these are found (docs/adr/0016)."""
 _UNWALLED = f"""
-    SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_no'
-    WHERE c.relnamespace = '{TELEMETRY_SCHEMA}'::regnamespace AND c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+    SELECT c.relname FROM pg_class c
+    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition
+        AND CASE c.relnamespace
+            WHEN '{TELEMETRY_SCHEMA}'::regnamespace
+            THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_no')
+            WHEN '{REGISTRY_SCHEMA}'::regnamespace THEN c.relname <> ALL (%s)
+            ELSE false END
         AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
             SELECT FROM pg_policy p JOIN pg_roles r ON r.oid = ANY (p.polroles)
             WHERE p.polrelid = c.oid AND r.rolname = '{API}' AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL
@@ -83,7 +90,7 @@ def _partitions(connection: psycopg.Connection) -> Iterator[tuple[str, str]]:
 
 
 def _walls(connection: psycopg.Connection) -> Iterator[tuple[str, str]]:
-    for (name,) in connection.execute(_UNWALLED).fetchall():
+    for (name,) in connection.execute(_UNWALLED, (list(OUTSIDE),)).fetchall():
         yield f"{name} has no forced row security for {API}", "restore it: nothing else may change these tables"
     for (name,) in connection.execute(_TOO_MIGHTY, ([OWNER, MIGRATION, API, WRITER],)).fetchall():
         yield f"the role {name} could pass by row security", f"ALTER ROLE {name} NOSUPERUSER NOBYPASSRLS NOCREATEROLE"

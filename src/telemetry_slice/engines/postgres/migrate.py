@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from ...model.errors import UnavailableError
 from ..sql.migrate import upgrade
 from .connect import engine
 from .roles import OWNER, REGISTRY_SCHEMA, TELEMETRY_SCHEMA
@@ -19,7 +21,10 @@ def migrate(url: str) -> None:
     A second caller waits for the first. A change of a table waits at most 5 s for those who use it, so that nobody
     queues behind it for longer, and fails then: repeat it.
 
-    Raises NewerSchemaError if a newer release has written the database.
+    Raises:
+        NewerSchemaError: a newer release has written the database.
+        StillNeededError: a revision takes away what a release that is being served needs.
+        UnavailableError: the server refuses, or a table was in use for too long; the text names the schema.
     """
     guard = engine(url, size=1, options=f"-c lock_timeout={WAIT_FOR_ANOTHER}", isolation_level="AUTOCOMMIT")
     try:
@@ -36,5 +41,7 @@ def _upgrade(url: str, history: str, schema: str) -> None:
     owning = engine(url, size=1, options=f"-c role={OWNER} -c search_path={schema} -c lock_timeout=5s")
     try:
         upgrade(owning, history)
+    except DBAPIError as error:
+        raise UnavailableError(f"schema {schema}: {error.orig}") from error
     finally:
         owning.dispose()

@@ -20,6 +20,7 @@ from .transaction import transaction
 
 CONNECTIONS = 4
 EXPIRE_ROWS = 5_000
+BACKFILL_ROWS = 1_000
 
 
 class PostgresStore:
@@ -124,6 +125,20 @@ class PostgresStore:
         def work(connection: Connection) -> int:
             with transaction(connection, ()):
                 row = connection.execute("SELECT drop_ledger_weeks(%s)", (before_us,)).fetchone()
+            return int(row[0]) if row else 0
+
+        return await self._connections.run(work)
+
+    async def backfill(self, most: int = BACKFILL_ROWS) -> int:
+        """One step of what a revision has left to be filled in, at most `most` rows; 0 when nothing is left.
+
+        What is committed is not done again: after a crash the next step goes on where the last one ended. For the
+        scheduler.
+        """
+
+        def work(connection: Connection) -> int:
+            with transaction(connection, ()):
+                row = connection.execute("SELECT backfill_step(%s)", (most,)).fetchone()
             return int(row[0]) if row else 0
 
         return await self._connections.run(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
@@ -23,6 +23,14 @@ _COLUMNS = (
     accounts.c.password,
     accounts.c.platform_admin,
 )
+
+_OF_EMAIL = select(*_COLUMNS).where(accounts.c.email_folded == bindparam("folded"))
+_OF_EMAIL_BEHIND_WALLS = text(f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM account_of_email(:folded)")
+
+
+def _has_walls(connection: Connection) -> bool:
+    """Whether rows of persons are hidden from whoever has not named one; migrations/registry/postgresql."""
+    return connection.dialect.name == "postgresql"
 
 
 def _account(row: AnyRow) -> Account:
@@ -57,11 +65,14 @@ class SqlAccounts:
 
     async def add(self, account: Account, memberships: Sequence[tuple[TenantNo, Role]]) -> None:
         now_us = self._clock.now_us()
-        await self._database.write(lambda connection: _insert(connection, account, memberships, now_us))
+        await self._database.write(
+            lambda connection: _insert(connection, account, memberships, now_us), user_id=account.user_id
+        )
 
     async def by_email(self, email: str) -> Account | None:
         def work(connection: Connection) -> Account | None:
-            row = connection.execute(select(*_COLUMNS).where(accounts.c.email_folded == email.casefold())).one_or_none()
+            found = _OF_EMAIL_BEHIND_WALLS if _has_walls(connection) else _OF_EMAIL
+            row = connection.execute(found, {"folded": email.casefold()}).one_or_none()
             return _account(row) if row else None
 
         return await self._database.read(work)
@@ -79,7 +90,7 @@ class SqlAccounts:
             )
             return _account(row), tuple(Membership(tenant_of(role), Role(role.role)) for role in roles)
 
-        return await self._database.read(work)
+        return await self._database.read(work, user_id=user_id)
 
     async def of_tenant(self, tenant: TenantNo) -> Sequence[tuple[Account, Role]]:
         wanted = (
@@ -89,7 +100,8 @@ class SqlAccounts:
             .order_by(accounts.c.email_folded)
         )
         return await self._database.read(
-            lambda connection: [(_account(row), Role(row.role)) for row in connection.execute(wanted)]
+            lambda connection: [(_account(row), Role(row.role)) for row in connection.execute(wanted)],
+            tenant=tenant,
         )
 
     async def join(self, tenant: TenantNo, user_id: str, role: Role) -> None:
@@ -99,7 +111,7 @@ class SqlAccounts:
             except IntegrityError:
                 raise SliceError(Code.CONFLICT, "This account is a member already, or does not exist.") from None
 
-        await self._database.write(work)
+        await self._database.write(work, tenant=tenant)
 
     async def set_role(self, tenant: TenantNo, user_id: str, role: Role | None) -> bool:
         def work(connection: Connection) -> bool:
@@ -117,11 +129,11 @@ class SqlAccounts:
                 return connection.execute(memberships.delete().where(mine)).rowcount > 0
             return connection.execute(memberships.update().where(mine).values(role=role)).rowcount > 0
 
-        return await self._database.write(work)
+        return await self._database.write(work, tenant=tenant)
 
     async def set_password(self, user_id: str, password: str) -> bool:
         changed = accounts.update().where(accounts.c.user_id == user_id).values(password=password)
-        return await self._database.write(lambda connection: connection.execute(changed).rowcount > 0)
+        return await self._database.write(lambda connection: connection.execute(changed).rowcount > 0, user_id=user_id)
 
     async def any_exists(self) -> bool:
         return await self._database.read(_any_exists)
@@ -129,11 +141,13 @@ class SqlAccounts:
 
 def _let_nobody_join(connection: Connection) -> None:
     """Until the end of the transaction no account is added by another one. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
+    if _has_walls(connection):
         connection.execute(text("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _any_exists(connection: Connection) -> bool:
+    if _has_walls(connection):
+        return bool(connection.execute(text("SELECT any_account()")).scalar_one())
     return connection.execute(select(func.count()).select_from(accounts)).scalar_one() > 0
 
 
@@ -172,4 +186,4 @@ class SqlFirstRun:
             _insert(connection, account, [(tenant.no, Role.OWNER)], now_us)
             return tenant
 
-        return await self._database.write(work)
+        return await self._database.write(work, user_id=account.user_id)

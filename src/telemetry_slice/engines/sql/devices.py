@@ -98,7 +98,7 @@ class SqlDevices:
         self._clock = clock
 
     async def resolve(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
-        return await self._database.read(lambda connection: _resolve(connection, tenant, device_ids))
+        return await self._database.read(lambda connection: _resolve(connection, tenant, device_ids), tenant=tenant)
 
     async def register(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
         now_us = self._clock.now_us()
@@ -119,7 +119,7 @@ class SqlDevices:
             _insert_new(connection, devices, rows)
             return _resolve(connection, tenant, device_ids)
 
-        return await self._database.write(work) if rows else {}
+        return await self._database.write(work, tenant=tenant) if rows else {}
 
     async def create(
         self, tenant: TenantNo, device_id: str, *, label: str, location: str, tags: Sequence[str]
@@ -145,10 +145,10 @@ class SqlDevices:
             _set_tags(connection, device_no, tags)
             return Device(device_no, device_id, label, location, tuple(tags), now_us)
 
-        return await self._database.write(work)
+        return await self._database.write(work, tenant=tenant)
 
     async def get(self, tenant: TenantNo, device_id: str) -> Device | None:
-        return await self._database.read(lambda connection: _live(connection, tenant, device_id))
+        return await self._database.read(lambda connection: _live(connection, tenant, device_id), tenant=tenant)
 
     async def change(
         self,
@@ -174,7 +174,7 @@ class SqlDevices:
                 _set_tags(connection, old.no, tags)
             return _live(connection, tenant, device_id)
 
-        return await self._database.write(work)
+        return await self._database.write(work, tenant=tenant)
 
     async def delete(self, tenant: TenantNo, device_id: str) -> bool:
         now_us = self._clock.now_us()
@@ -195,7 +195,7 @@ class SqlDevices:
             )
             return True
 
-        return await self._database.write(work)
+        return await self._database.write(work, tenant=tenant)
 
     async def page(
         self,
@@ -225,4 +225,6 @@ class SqlDevices:
             wanted = wanted.where(place < bound if descending else place > bound)
         order = [column, devices.c.device_id]
         wanted = wanted.order_by(*(part.desc() if descending else part for part in order)).limit(limit)
-        return await self._database.read(lambda connection: _with_tags(connection, connection.execute(wanted)))
+        return await self._database.read(
+            lambda connection: _with_tags(connection, connection.execute(wanted)), tenant=tenant
+        )

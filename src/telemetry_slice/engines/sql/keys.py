@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
@@ -36,6 +36,10 @@ _SELECT = select(
 ).select_from(_FROM)
 # Built once: every key in use is read every few seconds.
 _FIND = _SELECT.where(keys.c.key_id.in_(bindparam("key_ids", expanding=True)))
+# The same where keys are walled off until their tenant is known; migrations/registry/postgresql.
+_FIND_BEHIND_WALLS = text(f"SELECT {', '.join(_SELECT.selected_columns.keys())} FROM keys_named(:key_ids)")
+_TOUCH = keys.update().where(keys.c.key_id == bindparam("used_key")).values(last_used_us=bindparam("used_us"))
+_TOUCH_BEHIND_WALLS = text("SELECT touch_keys(:key_ids, :used_us)")
 _TENANTS = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
@@ -98,14 +102,15 @@ class SqlKeys:
                 )
             )
 
-        await self._database.write(work)
+        await self._database.write(work, tenant=record.tenant.no)
 
     async def find(self, key_id: str) -> KeyRecord | None:
         return (await self.find_many([key_id])).get(key_id)
 
     async def find_many(self, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
         def work(connection: Connection) -> dict[str, KeyRecord]:
-            rows = connection.execute(_FIND, {"key_ids": key_ids}).all()
+            find = _FIND_BEHIND_WALLS if connection.dialect.name == "postgresql" else _FIND
+            rows = connection.execute(find, {"key_ids": list(key_ids)}).all()
             return {record.key_id: record for record in _records(connection, rows)}
 
         return await self._database.read(work)
@@ -115,7 +120,9 @@ class SqlKeys:
         wanted = _SELECT.where(keys.c.tenant_no == tenant, whose).order_by(
             keys.c.created_us.desc(), keys.c.key_id.desc()
         )
-        return await self._database.read(lambda connection: _records(connection, connection.execute(wanted).all()))
+        return await self._database.read(
+            lambda connection: _records(connection, connection.execute(wanted).all()), tenant=tenant
+        )
 
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         now_us = self._clock.now_us()
@@ -124,16 +131,19 @@ class SqlKeys:
             .where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, keys.c.revoked_us.is_(None))
             .values(revoked_us=now_us)
         )
-        return await self._database.write(lambda connection: connection.execute(ended).rowcount > 0)
+        return await self._database.write(lambda connection: connection.execute(ended).rowcount > 0, tenant=tenant)
 
     async def touch(self, used: Sequence[tuple[str, int]]) -> None:
         if not used:
             return
-        touched = keys.update().where(keys.c.key_id == bindparam("used_key")).values(last_used_us=bindparam("used_us"))
-        rows = [{"used_key": key_id, "used_us": used_us} for key_id, used_us in sorted(used)]
+        # In one order: two who write down the same keys wait for one another instead of crosswise.
+        times = dict(sorted(used))
 
         def work(connection: Connection) -> None:
-            connection.execute(touched, rows)
+            if connection.dialect.name == "postgresql":
+                connection.execute(_TOUCH_BEHIND_WALLS, {"key_ids": list(times), "used_us": list(times.values())})
+            else:
+                connection.execute(_TOUCH, [{"used_key": key, "used_us": used_us} for key, used_us in times.items()])
 
         await self._database.write(work)
 

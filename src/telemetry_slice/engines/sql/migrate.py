@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
+RELEASE = "tslice"
+"""How the `application_name` of every connection begins; the heads of the histories that its release knows follow."""
+
+
 class NewerSchemaError(Exception):
     """The database was written by a newer release than this one."""
+
+
+class StillNeededError(Exception):
+    """What a revision takes away is needed: by a release that is being served, or by a backfill."""
 
 
 def revisions(history: str) -> list[str]:
@@ -40,9 +48,11 @@ def current(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine, history: str, target: str = "head") -> None:
-    """Run what is missing, in one transaction.
+    """Run what is missing, each revision in one transaction.
 
-    Raises NewerSchemaError if the database has a revision that this release does not know.
+    Raises:
+        NewerSchemaError: the database has a revision that this release does not know.
+        StillNeededError: a revision takes away what is still needed; those before it have been run.
     """
     present = current(engine)
     if present is not None and present not in revisions(history):
@@ -51,6 +61,38 @@ def upgrade(engine: Engine, history: str, target: str = "head") -> None:
         )
     if target != "head" or present != head(history):
         _run(engine, history, target)
+
+
+def release_name() -> str:
+    """What this release calls itself to a database."""
+    histories = sorted(path.parent.name for path in MIGRATIONS.glob("*/versions"))
+    return " ".join([RELEASE, *(f"{history}-{head(history)}" for history in histories)])
+
+
+def refuse_while_needed(connection: Connection, history: str, since: str) -> None:
+    """To be called first by a revision that takes something away which releases from `since` on do not use.
+
+    Every process names its release on its connections: that is what tells whether anybody still uses the old. On SQLite
+    there is nobody but the caller.
+
+    Raises StillNeededError: an older release is connected to the database, or a backfill has rows left.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    older = connection.scalars(
+        text(
+            "SELECT DISTINCT application_name FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename <> session_user"
+            " AND starts_with(application_name, :release)"
+            " AND substring(application_name FROM :known) < :since ORDER BY 1"
+        ),
+        {"release": f"{RELEASE} ", "known": rf"{history}-(\w+)", "since": since},
+    ).all()
+    if older:
+        raise StillNeededError(f"an older release is being served ({', '.join(older)}): restart its processes first")
+    for name in connection.scalars(text("SELECT name FROM backfills ORDER BY name")).all():
+        if connection.execute(text(f'SELECT "{name}"(1)')).scalar_one():
+            raise StillNeededError(f"the backfill {name} has rows left: let a scheduler run, and repeat this")
 
 
 def _run(engine: Engine, history: str, target: str) -> None:
@@ -71,7 +113,7 @@ def _run(engine: Engine, history: str, target: str) -> None:
         engine.connect() as connection,
     ):
         # The dialects in use can roll DDL back; Alembic assumes the contrary of SQLite.
-        environment.configure(connection=connection, transactional_ddl=True)
+        environment.configure(connection=connection, transactional_ddl=True, transaction_per_migration=True)
         with environment.begin_transaction():
             environment.run_migrations()
         connection.commit()

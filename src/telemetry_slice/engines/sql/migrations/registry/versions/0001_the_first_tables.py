@@ -1,4 +1,6 @@
-"""The first tables of the registry."""
+"""The first tables of the registry; rights and walls on PostgreSQL are in `../postgresql/0001.sql`."""
+
+from pathlib import Path
 
 from alembic import op
 from sqlalchemy import (
@@ -136,17 +138,9 @@ first_run_offers = Table(
 )
 
 
-POSTGRESQL = """
-GRANT USAGE ON SCHEMA registry TO tslice_api;
-GRANT SELECT, INSERT, UPDATE, DELETE
-    ON tenants, devices, device_tags, keys, accounts, memberships, sessions, first_run_offers TO tslice_api;
-GRANT USAGE ON SEQUENCE tenants_tenant_no_seq, devices_device_no_seq TO tslice_api;
-GRANT SELECT ON alembic_version TO tslice_api;
-"""
-
-
 def upgrade() -> None:
     bind = op.get_bind()
     metadata.create_all(bind)
     if bind.dialect.name == "postgresql":
-        bind.exec_driver_sql(POSTGRESQL, execution_options={"no_parameters": True})
+        script = Path(__file__).parents[1] / "postgresql" / "0001.sql"
+        bind.exec_driver_sql(script.read_text(), execution_options={"no_parameters": True})

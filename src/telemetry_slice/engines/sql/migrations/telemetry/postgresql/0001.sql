@@ -224,6 +224,26 @@ CREATE FUNCTION open_letter_counts() RETURNS TABLE (tenant_no integer, letters b
 LANGUAGE sql STABLE SECURITY DEFINER AS
 $$ SELECT d.tenant_no, count(*) FROM dead_letters d WHERE d.state = 'dead' GROUP BY d.tenant_no $$;
 
+-- What a revision leaves to be filled in, in small steps: a function of that name takes how many rows at most, and
+-- returns how many it has changed, 0 when none is left. Releases that do not know the new may still write the old:
+-- a backfill is looked at again and again, until the revision that takes the old away takes it away too.
+CREATE TABLE backfills (name text COLLATE "C" PRIMARY KEY);
+
+-- One step of one backfill, a transaction of its own; rows changed, 0 when none is left.
+CREATE FUNCTION backfill_step(most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    due text;
+    changed integer;
+BEGIN
+    FOR due IN SELECT b.name FROM backfills b ORDER BY b.name FOR UPDATE SKIP LOCKED LOOP
+        EXECUTE format('SELECT %I($1)', due) INTO changed USING most;
+        EXIT WHEN changed > 0;
+    END LOOP;
+    RETURN coalesce(changed, 0);
+END
+$$;
+
 DO $$
 DECLARE
     month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC' - interval '35 days');
@@ -267,7 +287,8 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO tslice_api, tslice_writer', current_schema());
     -- A function of the owner must not be led to look for its tables elsewhere.
     FOREACH proc IN ARRAY ARRAY['ensure_partitions(bigint, bigint)', 'drop_ledger_weeks(bigint)',
-        'expire_readings(bigint, integer, integer)', 'open_letter_counts()', 'cut_partition(text, text, bigint, bigint)']::regprocedure[]
+        'expire_readings(bigint, integer, integer)', 'open_letter_counts()', 'backfill_step(integer)',
+        'cut_partition(text, text, bigint, bigint)']::regprocedure[]
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', proc);
         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', proc, current_schema());
@@ -277,6 +298,7 @@ $$;
 -- Cutting waits for whoever reads the whole table; it must not let others wait for long.
 ALTER FUNCTION ensure_partitions(bigint, bigint) SET lock_timeout = '2s';
 ALTER FUNCTION drop_ledger_weeks(bigint) SET lock_timeout = '2s';
+ALTER FUNCTION backfill_step(integer) SET lock_timeout = '2s';
 
 -- The owner's own look at letters is for open_letter_counts() alone.
 CREATE POLICY counts ON dead_letters FOR SELECT TO tslice_owner USING (true);
@@ -290,6 +312,6 @@ GRANT DELETE ON event_ledger, message_claims TO tslice_writer;
 GRANT USAGE, SELECT, UPDATE ON SEQUENCE store_clock TO tslice_writer;
 GRANT SELECT ON partition_heads, alembic_version TO tslice_api, tslice_writer;
 GRANT EXECUTE ON FUNCTION ensure_partitions(bigint, bigint), drop_ledger_weeks(bigint),
-    expire_readings(bigint, integer, integer), open_letter_counts() TO tslice_writer;
+    expire_readings(bigint, integer, integer), open_letter_counts(), backfill_step(integer) TO tslice_writer;
 
 SELECT ensure_partitions((extract(epoch FROM now()) * 1000000)::bigint, 8::bigint * 604800000000);

@@ -1,0 +1,16 @@
+"""The negative control of the tenant matrix on the distributed engines: without both walls it sees the leaks."""
+
+from tests.http.houses import open_distributed_house, without_filters
+from tests.http.test_tenant_matrix import belongings, crossings, furnish
+
+
+async def test_with_both_walls_down_the_matrix_sees_the_leaks(request, tmp_path):
+    """What each wall alone holds back."""
+    async with open_distributed_house(tmp_path, request, "house_open", row_security=False) as house:
+        caller, owner = await furnish(house, "acme"), await furnish(house, "beta")
+        before = await belongings(owner)
+        with without_filters():
+            found = await crossings(caller, owner, before)
+    for route in ("devices", "devices/{deviceId}", "devices/{deviceId}/telemetry", "keys", "users", "dead-letters"):
+        assert any(f"GET /api/v1/{route}" == each[0] and "tells" in each for each in found), (route, found)
+    assert "the belongings changed" in found
