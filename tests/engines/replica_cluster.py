@@ -1,0 +1,148 @@
+"""A primary with its replica, who writes and who lists: for tests of reads that are spread over both."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager, contextmanager
+
+import psutil
+import psycopg
+from sqlalchemy import text
+
+from telemetry_slice.engines.postgres.reads import open_reading, readers_over
+from telemetry_slice.engines.postgres.replicas import ReplicatedReaders
+from telemetry_slice.engines.postgres.roles import API
+from telemetry_slice.engines.postgres.store import PostgresStore
+from telemetry_slice.engines.sql.letters import LetterReads
+from telemetry_slice.flow.query import Asked
+
+DATABASE = "replica_tests"
+MAX_LAG_S = 1.0
+PATIENCE_S = 90.0
+ZONES = 4
+ZONE_US = 1_000_000_000
+START_US = 1_780_000_000_000_000
+
+WHERE = text("SELECT pg_is_in_recovery()")
+
+
+def is_replica(connection):
+    return connection.scalar(WHERE)
+
+
+async def eventually(condition, what):
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+    assert condition(), what
+
+
+class Cluster:
+    """A primary, its replica, and superusers of both."""
+
+    def __init__(self, primary, standby, urls):
+        self.primary = primary
+        self.standby = standby
+        self.urls = urls
+
+    @property
+    def replica_url(self):
+        return self.standby.url_of(API, self.standby.password_of(API), DATABASE)
+
+    def on_primary(self, statement):
+        url = self.primary.url_of("postgres", self.primary.password, DATABASE)
+        with psycopg.connect(url, autocommit=True) as connection:
+            return connection.execute(statement)
+
+    def on_standby(self, statement):
+        url = self.standby.url_of("postgres", self.standby.password, DATABASE)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    @contextmanager
+    def paused(self):
+        """A replica that receives and does not replay."""
+        self.on_standby("SELECT pg_wal_replay_pause()")
+        try:
+            yield
+        finally:
+            self.on_standby("SELECT pg_wal_replay_resume()")
+
+    @contextmanager
+    def frozen(self):
+        """A replica that keeps its connections and answers nothing."""
+        postmaster = psutil.Process(self.standby.pid)
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for each in processes:
+            each.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for each in processes:
+                each.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def reading(cluster, *urls, **options):
+    """Readers over the primary and the replicas at `urls`, watched."""
+    engine = open_reading(cluster.urls.api_url)
+    primary = readers_over(engine)
+    replicated = ReplicatedReaders(
+        primary, cluster.urls.api_url, urls or [cluster.replica_url], max_lag_s=MAX_LAG_S, **options
+    )
+    watch = asyncio.create_task(replicated.watch())
+    try:
+        yield replicated
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.to_thread(replicated.close)
+        await asyncio.to_thread(primary.close)
+        engine.dispose()
+
+
+class Writer:
+    """Appends batches one after the other; each has one event in every zone of time, at the place of its number."""
+
+    def __init__(self, cluster, tenant, device_no, gate):
+        self.store = PostgresStore(cluster.urls.writer_url, LetterReads(None), series_limit=50)
+        self.tenant = tenant
+        self.device_no = device_no
+        self.gate = gate
+        self.written = 0
+
+    async def write(self):
+        number = self.written
+        events = [(f"{number}-{zone}", START_US + zone * ZONE_US + number, number) for zone in range(ZONES)]
+        message = self.gate.message((self.tenant.no, events))
+        message.batches[0].devices[:] = [self.device_no] * ZONES
+        await self.store.append([message])
+        self.written += 1
+
+
+SPAN = Asked(START_US, START_US + ZONES * ZONE_US)
+
+
+async def page(query, tenant, *, limit, cursor=None, descending=False):
+    return await query.readings(tenant, "dev-1", SPAN, types=None, descending=descending, limit=limit, cursor=cursor)
+
+
+def zones_of(found, *, descending=False):
+    """For each zone, in the order that it was read, how many batches it showed. Fails on gaps and on repetitions."""
+    counts = []
+    for zone in range(ZONES - 1, -1, -1) if descending else range(ZONES):
+        numbers = [int(r.value) for r in found if (r.recorded_us - START_US) // ZONE_US == zone]
+        expected = list(range(len(numbers)))
+        assert numbers == (expected[::-1] if descending else expected), f"gaps or repetitions in zone {zone}"
+        counts.append(len(numbers))
+    return counts
+
+
+async def list_all(query, tenant, *, limit, descending=False):
+    found, cursor = await page(query, tenant, limit=limit, descending=descending)
+    found = list(found)
+    while cursor:
+        more, cursor = await page(query, tenant, limit=limit, cursor=cursor, descending=descending)
+        found += more
+    return zones_of(found, descending=descending)

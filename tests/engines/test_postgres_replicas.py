@@ -1,0 +1,347 @@
+"""Reads on a real streaming replica: never behind what the caller has seen, never lost with the replica."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from itertools import count
+
+import psycopg
+import pytest
+from deploy.local.postgres import install_on
+from deploy.local.standby import LocalStandby
+from sqlalchemy import text
+from tests.engines.replica_cluster import (
+    DATABASE,
+    MAX_LAG_S,
+    PATIENCE_S,
+    ZONES,
+    Cluster,
+    Writer,
+    eventually,
+    is_replica,
+    list_all,
+    page,
+    reading,
+    zones_of,
+)
+
+from telemetry_slice.engines.inprocess import LocalCache, SystemClock
+from telemetry_slice.engines.postgres import replicas as module
+from telemetry_slice.engines.postgres.positions import LogPosition, of_primary
+from telemetry_slice.engines.postgres.replicas import Replica
+from telemetry_slice.engines.postgres.roles import API
+from telemetry_slice.engines.sql.reads import SqlTelemetry
+from telemetry_slice.engines.sqlite.registry import open_registry
+from telemetry_slice.flow.query import Query
+from telemetry_slice.model.errors import UnavailableError
+from telemetry_slice.model.events import TenantNo
+from telemetry_slice.model.series import Seen
+from telemetry_slice.observe import READ_FALLBACKS, READS
+
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres_server):
+    urls = install_on(postgres_server, DATABASE)
+    with LocalStandby(postgres_server, options={"shared_buffers": "32MB"}) as standby:
+        yield Cluster(postgres_server, standby, urls)
+
+
+@pytest.fixture(scope="module")
+def registry_of_all(tmp_path_factory):
+    registry = open_registry(tmp_path_factory.mktemp("replicas") / "registry.db", SystemClock())
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+async def acme(registry_of_all):
+    name = f"acme-{next(NUMBERS)}"
+    tenant = await registry_of_all.tenants.create(name, name)
+    await registry_of_all.devices.create(tenant.no, "dev-1", label="", location="", tags=())
+    return tenant
+
+
+@pytest.fixture
+async def replicated(cluster):
+    async with reading(cluster) as made:
+        await eventually(lambda: made.replicas[0].may_answer, "the replica serves")
+        yield made
+
+
+@pytest.fixture
+def replica(replicated):
+    return replicated.replicas[0]
+
+
+@pytest.fixture
+def query(replicated, registry_of_all):
+    return Query(SqlTelemetry(replicated), registry_of_all.devices, SystemClock(), b"secret" * 6, LocalCache())
+
+
+@pytest.fixture
+async def writer(cluster, acme, registry_of_all, new_gate):
+    device = await registry_of_all.devices.get(acme.no, "dev-1")
+    made = Writer(cluster, acme, device.no, new_gate())
+    yield made
+    made.store.close()
+
+
+def answered_by(node):
+    return READS.labels(node)._value.get()
+
+
+def fallbacks(reason):
+    return READ_FALLBACKS.labels(reason)._value.get()
+
+
+async def test_a_replica_that_is_close_answers_and_keeps_tenants_apart(replicated, replica, query, acme, writer):
+    await writer.write()
+    before = answered_by(replica.name)
+    assert await replicated.run(acme.no, is_replica)
+    assert answered_by(replica.name) == before + 1
+
+    def everything(connection):
+        return is_replica(connection), connection.scalars(text("SELECT tenant_no FROM telemetry_events")).all()
+
+    async with asyncio.timeout(PATIENCE_S):
+        while len((await replicated.run(acme.no, everything))[1]) < ZONES:
+            pass
+    assert await replicated.run(acme.no, everything) == (True, [acme.no] * ZONES)
+    assert await replicated.run(TenantNo(2**30), everything) == (True, [])
+
+
+async def test_a_replica_that_stands_still_leaves_and_comes_back(cluster, replicated, replica, query, acme, writer):
+    await writer.write()
+    with cluster.paused():
+        await writer.write()
+        await eventually(lambda: not replica.may_answer, "the replica has left")
+        for _ in range(5):
+            await writer.write()
+            assert await list_all(query, acme, limit=3) == [writer.written] * ZONES
+        assert not await replicated.run(acme.no, is_replica)
+    await eventually(lambda: replica.may_answer, "the replica is back")
+    assert await replicated.run(acme.no, is_replica)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "negative control"])
+async def test_a_page_never_comes_from_a_node_behind_the_one_before(
+    cluster, replicated, replica, query, acme, writer, monkeypatch, guarded
+):
+    with cluster.paused():
+        for _ in range(5):
+            await writer.write()
+        # The primary answers the first page, and the others would come from where nothing is known of all that.
+        monkeypatch.setattr(Replica, "may_answer", False)
+        found, cursor = await page(query, acme, limit=5)
+        monkeypatch.setattr(Replica, "may_answer", True)
+        if not guarded:
+            monkeypatch.setattr(module, "has_replayed", lambda connection, _lsn: connection.rollback() or True)
+        found, behind = list(found), fallbacks("behind")
+        while cursor:
+            more, cursor = await page(query, acme, limit=5, cursor=cursor)
+            found += more
+        if guarded:
+            assert zones_of(found) == [5] * ZONES
+            assert fallbacks("behind") > behind
+        else:
+            assert zones_of(found) != [5] * ZONES
+
+
+async def test_what_only_replicas_show_yet_is_waited_for_on_the_primary(
+    cluster, replicated, replica, acme, monkeypatch
+):
+    """A commit that waits for a synchronous standby is seen on replicas before it is seen on the primary."""
+    cluster.on_primary("CREATE TABLE IF NOT EXISTS early (tenant int); TRUNCATE early")
+    cluster.on_primary(f"GRANT USAGE ON SCHEMA public TO {API}; GRANT SELECT ON early TO {API}")
+
+    def shown(connection):
+        return is_replica(connection), connection.scalar(text("SELECT count(*) FROM public.early"))
+
+    commit = threading.Thread(target=cluster.on_primary, args=("INSERT INTO early VALUES (1)",))
+    cluster.on_primary("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    try:
+        cluster.on_primary("SELECT pg_reload_conf()")
+        await eventually(
+            lambda: cluster.on_primary("SHOW synchronous_standby_names").fetchone() == ("nobody",), "it waits"
+        )
+        commit.start()
+        seen = Seen()
+        async with asyncio.timeout(PATIENCE_S):
+            while await replicated.run(acme.no, shown, seen) != (True, 1):
+                pass
+        with monkeypatch.context() as patch:
+            patch.setattr(Replica, "may_answer", False)
+            # Negative control: who has seen nothing is not made to wait.
+            assert await replicated.run(acme.no, shown) == (False, 0)
+            with pytest.raises(UnavailableError, match="synchronous"):
+                await replicated.run(acme.no, shown, seen)
+    finally:
+        cluster.on_primary("ALTER SYSTEM RESET synchronous_standby_names")
+        cluster.on_primary("SELECT pg_reload_conf()")
+    await asyncio.to_thread(commit.join, PATIENCE_S)
+    monkeypatch.setattr(Replica, "may_answer", False)
+    assert await replicated.run(acme.no, shown, seen) == (False, 1)
+
+
+async def test_a_long_transaction_of_others_does_not_hold_up_the_primary(cluster, replicated, acme, monkeypatch):
+    seen = Seen()
+    url = cluster.primary.url_of("postgres", cluster.primary.password, DATABASE)
+    with psycopg.connect(url) as other:
+        other.execute("CREATE TABLE never_committed ()")
+        cluster.on_primary("CREATE TABLE IF NOT EXISTS committed ()")
+        before = fallbacks("none_serves")
+
+        async with asyncio.timeout(PATIENCE_S):
+            assert await replicated.run(acme.no, is_replica, seen)
+            monkeypatch.setattr(Replica, "may_answer", False)
+            assert not await replicated.run(acme.no, is_replica, seen)
+        assert fallbacks("none_serves") == before + 1
+        other.rollback()
+
+
+async def test_a_read_in_the_way_of_the_replay_is_read_again_on_the_primary(cluster, replicated, replica, acme):
+    cluster.on_primary("CREATE TABLE IF NOT EXISTS conflicts AS SELECT generate_series(1, 1000) AS x")
+    begun = threading.Event()
+
+    def read(connection):
+        where = is_replica(connection)
+        if where:
+            begun.set()
+            connection.execute(text("SELECT pg_sleep(14)"))
+        return where
+
+    cluster.on_standby("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    try:
+        cluster.on_standby("SELECT pg_reload_conf()")
+        before = fallbacks("conflict")
+        work = asyncio.create_task(replicated.run(acme.no, read))
+        assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+        cluster.on_primary("DELETE FROM conflicts")
+        cluster.on_primary("VACUUM conflicts")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await work is False
+        assert fallbacks("conflict") == before + 1
+        assert replica.serves, "a conflict says nothing of the replica"
+    finally:
+        cluster.on_standby("ALTER SYSTEM RESET max_standby_streaming_delay")
+        cluster.on_standby("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_a_read_on_a_replica_that_goes_is_read_again_on_the_primary(cluster, replicated, replica, acme, how):
+    begun = threading.Event()
+
+    def read(connection):
+        where = is_replica(connection)
+        if where:
+            begun.set()
+            connection.execute(text("SELECT pg_sleep(300)"))
+        return where
+
+    work = asyncio.create_task(replicated.run(acme.no, read))
+    assert await asyncio.to_thread(begun.wait, PATIENCE_S)
+    started = time.monotonic()
+    if how == "killed":
+        cluster.standby.kill()
+        assert await work is False
+        await asyncio.to_thread(cluster.standby.start)
+    else:
+        with cluster.frozen():
+            assert await work is False
+    # Without being moved it would end at its deadline, and as an error.
+    assert time.monotonic() - started < module.DEADLINE_S
+    await eventually(lambda: replica.may_answer, "the replica is back")
+
+
+async def test_what_is_no_standby_of_the_primary_never_serves(cluster, replicated, replica, acme):
+    async with reading(cluster, cluster.urls.api_url, "postgresql://tslice_api:x@127.0.0.1:1/none") as other:
+        for _ in range(20):
+            assert not await other.run(acme.no, is_replica)
+            assert not any(each.serves for each in other.replicas)
+            await asyncio.sleep(0.01)
+    with psycopg.connect(cluster.urls.api_url) as connection:
+        here = of_primary(connection)
+    for stranger in (LogPosition(here.cluster + 1, here.timeline, 0), LogPosition(here.cluster, here.timeline + 1, 0)):
+        lonely = Replica(cluster.replica_url, max_lag_s=MAX_LAG_S)
+        for position, serves in ((stranger, False), (LogPosition(here.cluster, here.timeline, 0), True)):
+            for _ in range(module.RETURN_LOOKS):
+                await lonely.look(time.monotonic(), position)
+            assert lonely.serves == serves
+        await lonely.look(time.monotonic(), stranger)
+        assert not lonely.serves
+        await asyncio.to_thread(lonely.close)
+
+
+async def test_nothing_steps_back_while_the_replica_comes_and_goes(
+    cluster, replicated, replica, query, acme, writer, seed
+):
+    """A writer writes and a reader lists all of it, page by page, while the replica is paused, killed and restarted."""
+    await roam(cluster, replica, query, acme, writer, random.Random(seed), steps=6)
+
+
+@pytest.mark.long
+async def test_nothing_steps_back_for_long(cluster, replicated, replica, query, acme, writer, seed):
+    await roam(cluster, replica, query, acme, writer, random.Random(seed), steps=100)
+
+
+async def roam(cluster, replica, query, tenant, writer, rnd, steps):
+    """Take `steps`, each while listings go on, and look at every listing."""
+    listings = 0
+    ended = asyncio.Event()
+    # (when, how many had been written by then)
+    history = []
+
+    async def keep_writing():
+        while not ended.is_set():
+            if writer.written < 40 * (listings + 1):
+                await writer.write()
+            else:
+                await asyncio.sleep(0.001)
+
+    async def keep_listing():
+        nonlocal listings
+        while not ended.is_set():
+            settled = [number for moment, number in history if moment < time.monotonic() - MAX_LAG_S - 0.1]
+            descending = rnd.random() < 0.5
+            counts = await list_all(query, tenant, limit=rnd.randint(20, 200), descending=descending)
+            assert counts == sorted(counts), f"a later page saw less: {counts}"
+            assert counts[0] >= max(settled, default=0), "what was there before the first page is missing"
+            assert counts[-1] <= writer.written + 1
+            listings += 1
+
+    async def keep_history():
+        while not ended.is_set():
+            history.append((time.monotonic(), writer.written))
+            await asyncio.sleep(0.05)
+
+    async def some_listings():
+        wanted = listings + 2
+        await eventually(lambda: listings >= wanted or any(task.done() for task in tasks), "the reader goes on")
+
+    tasks = [asyncio.create_task(each()) for each in (keep_writing, keep_listing, keep_history)]
+    by_replica, by_primary = answered_by(replica.name), answered_by("primary")
+    try:
+        for _ in range(steps):
+            await some_listings()
+            step = rnd.choice(["pause", "freeze", "kill", "stop"])
+            print(step)
+            if step in ("pause", "freeze"):
+                with cluster.paused() if step == "pause" else cluster.frozen():
+                    await some_listings()
+            else:
+                await asyncio.to_thread(cluster.standby.kill if step == "kill" else cluster.standby.stop)
+                await some_listings()
+                await asyncio.to_thread(cluster.standby.start)
+            if rnd.random() < 0.5:
+                await eventually(lambda: replica.may_answer or any(task.done() for task in tasks), "it serves again")
+    finally:
+        ended.set()
+        await asyncio.gather(*tasks)
+    assert answered_by(replica.name) > by_replica
+    assert answered_by("primary") > by_primary
+    await eventually(lambda: replica.may_answer, "the replica is back")
