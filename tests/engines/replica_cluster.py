@@ -39,7 +39,7 @@ async def eventually(condition, what):
 
 
 class Cluster:
-    """A primary, its replica, and superusers of both."""
+    """A primary, one of its replicas, and superusers of both."""
 
     def __init__(self, primary, standby, urls):
         self.primary = primary
@@ -84,13 +84,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def reading(cluster, *urls, **options):
+async def reading(cluster, *urls, max_lag_s=MAX_LAG_S):
     """Readers over the primary and the replicas at `urls`, watched."""
     engine = open_reading(cluster.urls.api_url)
     primary = readers_over(engine)
-    replicated = ReplicatedReaders(
-        primary, cluster.urls.api_url, urls or [cluster.replica_url], max_lag_s=MAX_LAG_S, **options
-    )
+    replicated = ReplicatedReaders(primary, cluster.urls.api_url, urls, max_lag_s=max_lag_s)
     watch = asyncio.create_task(replicated.watch())
     try:
         yield replicated
