@@ -104,19 +104,29 @@ class Writer:
     """Appends batches one after the other; each has one event in every zone of time, at the place of its number."""
 
     def __init__(self, cluster, tenant, device_no, gate):
-        self.store = PostgresStore(cluster.urls.writer_url, LetterReads(None), series_limit=50)
+        self._engine = open_reading(cluster.urls.api_url)
+        self._readers = readers_over(self._engine)
+        self.store = PostgresStore(cluster.urls.writer_url, LetterReads(self._readers), series_limit=50)
         self.tenant = tenant
         self.device_no = device_no
         self.gate = gate
         self.written = 0
 
-    async def write(self):
+    async def write(self, *, doomed=False):
+        """One more batch; `doomed` = its last event becomes a dead letter."""
         number = self.written
         events = [(f"{number}-{zone}", START_US + zone * ZONE_US + number, number) for zone in range(ZONES)]
         message = self.gate.message((self.tenant.no, events))
         message.batches[0].devices[:] = [self.device_no] * ZONES
+        if doomed:
+            message.batches[0].doomed[ZONES - 1] = "clock"
         await self.store.append([message])
         self.written += 1
+
+    def close(self):
+        self.store.close()
+        self._readers.close()
+        self._engine.dispose()
 
 
 SPAN = Asked(START_US, START_US + ZONES * ZONE_US)

@@ -17,6 +17,7 @@ from tests.engines.replica_cluster import (
     DATABASE,
     MAX_LAG_S,
     PATIENCE_S,
+    SPAN,
     ZONES,
     Cluster,
     Writer,
@@ -30,14 +31,16 @@ from tests.engines.replica_cluster import (
 
 from telemetry_slice.engines.inprocess import LocalCache, SystemClock
 from telemetry_slice.engines.postgres import replicas as module
+from telemetry_slice.engines.postgres.examine_replicas import examine_replicas
 from telemetry_slice.engines.postgres.positions import LogPosition, of_primary
 from telemetry_slice.engines.postgres.replicas import Replica
 from telemetry_slice.engines.postgres.roles import API
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_registry
+from telemetry_slice.flow.gate.letters import Letters
 from telemetry_slice.flow.query import Query
 from telemetry_slice.model.errors import UnavailableError
-from telemetry_slice.model.events import TenantNo
+from telemetry_slice.model.events import Outcome, TenantNo
 from telemetry_slice.model.series import Seen
 from telemetry_slice.observe import READ_FALLBACKS, READS
 
@@ -88,7 +91,7 @@ async def writer(cluster, acme, registry_of_all, new_gate):
     device = await registry_of_all.devices.get(acme.no, "dev-1")
     made = Writer(cluster, acme, device.no, new_gate())
     yield made
-    made.store.close()
+    await asyncio.to_thread(made.close)
 
 
 def answered_by(node):
@@ -275,6 +278,57 @@ async def test_what_is_no_standby_of_the_primary_never_serves(cluster, replicate
         await lonely.look(time.monotonic(), stranger)
         assert not lonely.serves
         await asyncio.to_thread(lonely.close)
+
+
+async def test_an_answer_from_before_a_replay_is_forgotten_once_replicas_have_it(
+    cluster, replicated, replica, registry_of_all, acme, writer, monkeypatch
+):
+    cache = LocalCache()
+    query = Query(SqlTelemetry(replicated), registry_of_all.devices, SystemClock(), b"secret" * 6, cache)
+    letters = Letters(writer.store, registry_of_all.devices, cache, lag_s=3.0)
+
+    async def stored():
+        answer = await query.series(acme, "dev-1", SPAN, type_="temperature", unit=None, points=1)
+        assert answer.settled
+        return sum(bucket.count for bucket in answer.buckets)
+
+    await writer.write(doomed=True)
+    [letter] = await letters.page(acme, reason=None, after=None, limit=9)
+    async with asyncio.timeout(PATIENCE_S):
+        while await stored() != ZONES - 1:
+            cache.forget(acme.no)
+    with cluster.paused():
+        monkeypatch.setattr(Replica, "may_answer", True)
+        assert (await letters.replay(acme, letter.id))[0] == Outcome.STORED
+        assert await stored() == ZONES - 1
+    async with asyncio.timeout(PATIENCE_S):
+        while await stored() != ZONES:
+            await asyncio.sleep(0.05)
+
+
+def test_the_doctor_names_what_is_wrong(cluster):
+    def found(*urls, max_lag_s=30.0):
+        return [problem for problem, _ in examine_replicas(cluster.urls.api_url, urls, max_lag_s)]
+
+    assert found(cluster.replica_url) == []
+    nowhere = "postgresql://tslice_api@127.0.0.1:1/none"
+    superuser = cluster.standby.url_of("postgres", cluster.standby.password, DATABASE)
+    with cluster.paused():
+        cluster.on_primary("CREATE TABLE IF NOT EXISTS news (); DROP TABLE news")
+        told = found(nowhere, cluster.urls.api_url, superuser, max_lag_s=0.1)
+    cluster.on_standby("ALTER SYSTEM SET recovery_min_apply_delay = '5s'")
+    try:
+        cluster.on_standby("SELECT pg_reload_conf()")
+        told += found(cluster.replica_url)
+    finally:
+        cluster.on_standby("ALTER SYSTEM RESET recovery_min_apply_delay")
+        cluster.on_standby("SELECT pg_reload_conf()")
+    for problem, expected in zip(
+        told,
+        ("cannot be used", "no standby", "tenants are not kept apart", "paused", "bytes behind", "back for 5s"),
+        strict=True,
+    ):
+        assert expected in problem
 
 
 @pytest.fixture

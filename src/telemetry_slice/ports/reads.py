@@ -1,7 +1,7 @@
 """Reading what is stored. Every statement filters by tenant; nothing here writes.
 
 What has been committed is seen at once; where replicas of the store answer as well, after a moment whose bound is a
-setting (docs/adr/0016). What was seen with a `Seen` is not missed by a later read with the same one.
+setting (docs/adr/0017). What was seen with a `Seen` is not missed by a later read with the same one.
 """
 
 from __future__ import annotations

@@ -55,6 +55,12 @@ _CONFLICTS = frozenset({"40001", "40P01"})
 log = structlog.get_logger()
 
 
+def name_of(url: str) -> str:
+    """HOST:PORT of a replica's URL."""
+    given = conninfo_to_dict(url)
+    return f"{given.get('host') or 'localhost'}:{given.get('port') or 5432}"
+
+
 class BehindError(UnavailableError):
     """The replica has not replayed what the read must see."""
 
@@ -63,8 +69,7 @@ class Replica:
     """One replica: reads there, how far it is behind, whether it serves. `url` signs in as the API role."""
 
     def __init__(self, url: str, *, max_lag_s: float, threads: int = THREADS, deadline_s: float = DEADLINE_S) -> None:
-        given = conninfo_to_dict(url)
-        self.name = f"{given.get('host') or 'localhost'}:{given.get('port') or 5432}"
+        self.name = name_of(url)
         self.serves = False
         self._max_lag_s = max_lag_s
         self._engine = open_reading(url, threads=threads)
