@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from contextlib import asynccontextmanager, contextmanager
 
 import psutil
 import psycopg
 from sqlalchemy import text
 
+from telemetry_slice.engines.inprocess import LocalCache, SystemClock
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.replicas import ReplicatedReaders
 from telemetry_slice.engines.postgres.roles import API
 from telemetry_slice.engines.postgres.store import PostgresStore
 from telemetry_slice.engines.sql.letters import LetterReads
-from telemetry_slice.flow.query import Asked
+from telemetry_slice.engines.sql.reads import SqlTelemetry
+from telemetry_slice.flow.query import Asked, Query
+from telemetry_slice.observe import READ_FALLBACKS, READS
 
 DATABASE = "replica_tests"
-MAX_LAG_S = 1.0
+MAX_LAG_S = 5.0
 PATIENCE_S = 90.0
 ZONES = 4
 ZONE_US = 1_000_000_000
@@ -84,11 +88,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def reading(cluster, *urls, max_lag_s=MAX_LAG_S):
+async def reading(cluster, *urls):
     """Readers over the primary and the replicas at `urls`, watched."""
     engine = open_reading(cluster.urls.api_url)
     primary = readers_over(engine)
-    replicated = ReplicatedReaders(primary, cluster.urls.api_url, urls, max_lag_s=max_lag_s)
+    replicated = ReplicatedReaders(primary, cluster.urls.api_url, urls, max_lag_s=MAX_LAG_S)
     watch = asyncio.create_task(replicated.watch())
     try:
         yield replicated
@@ -154,3 +158,67 @@ async def list_all(query, tenant, *, limit, descending=False):
         more, cursor = await page(query, tenant, limit=limit, cursor=cursor, descending=descending)
         found += more
     return zones_of(found, descending=descending)
+
+
+def answered_by(node):
+    return READS.labels(node)._value.get()
+
+
+def fallbacks(reason):
+    return READ_FALLBACKS.labels(reason)._value.get()
+
+
+async def roam(clusters, registry, tenant, writer, rnd, steps):
+    """Do something to a replica, `steps` times, each for some listings, and look at every listing."""
+    async with reading(clusters[0], *(each.replica_url for each in clusters)) as replicated:
+        query = Query(SqlTelemetry(replicated), registry.devices, SystemClock(), b"secret" * 6, LocalCache())
+        await eventually(lambda: all(each.may_answer for each in replicated.replicas), "the replicas serve")
+        names = [replica.name for replica in replicated.replicas]
+        before = {name: answered_by(name) for name in (*names, "primary")}
+        listings = 0
+        ended = asyncio.Event()
+        # (when, how many had been written by then)
+        history = []
+
+        async def keep_writing():
+            while not ended.is_set():
+                if writer.written < 300 * (listings + 1):
+                    await writer.write()
+                    history.append((time.monotonic(), writer.written))
+                else:
+                    await asyncio.sleep(0.001)
+
+        async def keep_listing():
+            nonlocal listings
+            while not ended.is_set():
+                old = time.monotonic() - MAX_LAG_S
+                descending = rnd.random() < 0.5
+                counts = await list_all(query, tenant, limit=rnd.randint(20, 200), descending=descending)
+                assert counts == sorted(counts), f"a later page saw less: {counts}"
+                assert counts[0] >= max((number for moment, number in history if moment < old), default=0)
+                listings += 1
+
+        async def some_listings():
+            wanted = listings + 2
+            await eventually(lambda: listings >= wanted or writing.done() or listing.done(), "the reader goes on")
+            return not (writing.done() or listing.done())
+
+        writing, listing = asyncio.create_task(keep_writing()), asyncio.create_task(keep_listing())
+        try:
+            for _ in range(steps):
+                if not await some_listings():
+                    break
+                victim = rnd.choice(clusters)
+                step = rnd.choice(["pause", "freeze", "kill", "stop"])
+                if step in ("pause", "freeze"):
+                    with victim.paused() if step == "pause" else victim.frozen():
+                        await some_listings()
+                else:
+                    await asyncio.to_thread(victim.standby.kill if step == "kill" else victim.standby.stop)
+                    await some_listings()
+                    await asyncio.to_thread(victim.standby.start)
+        finally:
+            ended.set()
+            await asyncio.gather(writing, listing)
+        await eventually(lambda: all(each.may_answer for each in replicated.replicas), "the replicas are back")
+        assert all(answered_by(name) > before[name] for name in before)

@@ -15,17 +15,19 @@ from deploy.local.standby import LocalStandby
 from sqlalchemy import text
 from tests.engines.replica_cluster import (
     DATABASE,
-    MAX_LAG_S,
     PATIENCE_S,
     SPAN,
     ZONES,
     Cluster,
     Writer,
+    answered_by,
     eventually,
+    fallbacks,
     is_replica,
     list_all,
     page,
     reading,
+    roam,
     zones_of,
 )
 
@@ -33,7 +35,7 @@ from telemetry_slice.engines.inprocess import LocalCache, SystemClock
 from telemetry_slice.engines.postgres import replicas as module
 from telemetry_slice.engines.postgres.examine_replicas import examine_replicas
 from telemetry_slice.engines.postgres.positions import LogPosition, of_primary
-from telemetry_slice.engines.postgres.replicas import Replica
+from telemetry_slice.engines.postgres.replicas import Replica, name_of
 from telemetry_slice.engines.postgres.roles import API
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_registry
@@ -42,15 +44,24 @@ from telemetry_slice.flow.query import Query
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import Outcome, TenantNo
 from telemetry_slice.model.series import Seen
-from telemetry_slice.observe import READ_FALLBACKS, READS
+from telemetry_slice.runtime.distributed import build_api
+from telemetry_slice.runtime.examination import examine_servers
+from telemetry_slice.settings import Settings
 
 NUMBERS = count()
+SMALL = {"shared_buffers": "32MB"}
+
+
+@pytest.fixture(autouse=True)
+def often_looked_at(monkeypatch):
+    """A lag that outlasts the pauses of a busy machine, and looks as often as with a short one."""
+    monkeypatch.setattr(module, "LOOKS", 20)
 
 
 @pytest.fixture(scope="module")
 def cluster(postgres_server):
     urls = install_on(postgres_server, DATABASE)
-    with LocalStandby(postgres_server, options={"shared_buffers": "32MB"}) as standby:
+    with LocalStandby(postgres_server, options=SMALL) as standby:
         yield Cluster(postgres_server, standby, urls)
 
 
@@ -92,14 +103,6 @@ async def writer(cluster, acme, registry_of_all, new_gate):
     made = Writer(cluster, acme, device.no, new_gate())
     yield made
     await asyncio.to_thread(made.close)
-
-
-def answered_by(node):
-    return READS.labels(node)._value.get()
-
-
-def fallbacks(reason):
-    return READ_FALLBACKS.labels(reason)._value.get()
 
 
 async def test_a_replica_that_is_close_answers_and_keeps_tenants_apart(replicated, replica, query, acme, writer):
@@ -270,7 +273,7 @@ async def test_what_is_no_standby_of_the_primary_never_serves(cluster, replicate
     with psycopg.connect(cluster.urls.api_url) as connection:
         here = of_primary(connection)
     for stranger in (LogPosition(here.cluster + 1, here.timeline, 0), LogPosition(here.cluster, here.timeline + 1, 0)):
-        lonely = Replica(cluster.replica_url, max_lag_s=MAX_LAG_S)
+        lonely = Replica(cluster.replica_url, max_lag_s=PATIENCE_S)
         for position, serves in ((stranger, False), (LogPosition(here.cluster, here.timeline, 0), True)):
             for _ in range(module.RETURN_LOOKS):
                 await lonely.look(time.monotonic(), position)
@@ -278,6 +281,36 @@ async def test_what_is_no_standby_of_the_primary_never_serves(cluster, replicate
         await lonely.look(time.monotonic(), stranger)
         assert not lonely.serves
         await asyncio.to_thread(lonely.close)
+
+
+async def test_a_promoted_replica_is_none_any_more(cluster, acme):
+    with LocalStandby(cluster.primary, options=SMALL) as standby:
+        promoted = Cluster(cluster.primary, standby, cluster.urls)
+        async with reading(cluster, promoted.replica_url) as replicated:
+            await eventually(lambda: replicated.replicas[0].may_answer, "the replica serves")
+            promoted.on_standby("SELECT pg_promote()")
+            before = answered_by(replicated.replicas[0].name)
+            for _ in range(5):
+                # Before any look as well: the read itself asks.
+                await replicated.run(acme.no, is_replica)
+            await eventually(lambda: not replicated.replicas[0].serves, "it has left")
+            await replicated.run(acme.no, is_replica)
+            assert answered_by(replicated.replicas[0].name) == before
+
+
+async def test_a_replica_that_begins_again_at_an_older_state_proves_itself_anew(cluster):
+    with psycopg.connect(cluster.urls.api_url) as connection:
+        here = of_primary(connection)
+    older = Replica(cluster.replica_url, max_lag_s=PATIENCE_S)
+    reached = LogPosition(here.cluster, here.timeline, 0)
+    for _ in range(module.RETURN_LOOKS):
+        await older.look(time.monotonic(), reached)
+    assert older.serves
+    # As it would be had it replayed more before it was killed.
+    older._replayed = 2**62
+    await older.look(time.monotonic(), LogPosition(here.cluster, here.timeline, 2**62))
+    assert not older.serves
+    await asyncio.to_thread(older.close)
 
 
 async def test_an_answer_from_before_a_replay_is_forgotten_once_replicas_have_it(
@@ -306,6 +339,32 @@ async def test_an_answer_from_before_a_replay_is_forgotten_once_replicas_have_it
             await asyncio.sleep(0.05)
 
 
+async def test_an_api_process_reads_from_the_replicas_of_its_settings(cluster, nats_server, valkey, tmp_path):
+    settings = Settings(
+        data=tmp_path,
+        database_url=cluster.urls.api_url,
+        database_writer_url=cluster.urls.writer_url,
+        queue_url=nats_server.url,
+        queue_monitor_url=nats_server.monitor_url,
+        redis_url=valkey.url,
+        replica_urls=(cluster.replica_url,),
+    )
+    platform = build_api(settings)
+    await platform.start()
+    try:
+        services = platform.services
+        tenant = await services.tenants.create("replicated", "Replicated")
+        await services.devices.create(tenant.no, "dev-1", label="", location="", tags=())
+        name = name_of(cluster.replica_url)
+        before = answered_by(name)
+        async with asyncio.timeout(PATIENCE_S):
+            while answered_by(name) == before:
+                await page(services.query, tenant, limit=9)
+    finally:
+        await platform.stop()
+    assert (await examine_servers(settings))["replicas"] == []
+
+
 def test_the_doctor_names_what_is_wrong(cluster):
     def found(*urls, max_lag_s=30.0):
         return [problem for problem, _ in examine_replicas(cluster.urls.api_url, urls, max_lag_s)]
@@ -331,12 +390,10 @@ def test_the_doctor_names_what_is_wrong(cluster):
         assert expected in problem
 
 
-@pytest.fixture
-async def late(cluster):
+@pytest.fixture(scope="module")
+def late(cluster):
     """Another replica, which shows every commit a moment later than the first."""
-    with LocalStandby(
-        cluster.primary, options={"shared_buffers": "32MB", "recovery_min_apply_delay": "300ms"}
-    ) as standby:
+    with LocalStandby(cluster.primary, options=SMALL | {"recovery_min_apply_delay": "300ms"}) as standby:
         yield Cluster(cluster.primary, standby, cluster.urls)
 
 
@@ -357,60 +414,3 @@ async def test_what_was_seen_is_what_keeps_it_from_stepping_back(
     monkeypatch.setattr(module, "has_replayed", lambda connection, _lsn: connection.rollback() or True)
     with pytest.raises(AssertionError, match="a later page saw less"):
         await roam((cluster, late), registry_of_all, acme, writer, random.Random(seed), steps=100)
-
-
-async def roam(clusters, registry, tenant, writer, rnd, steps):
-    """Do something to a replica, `steps` times, each for some listings, and look at every listing."""
-    max_lag_s = 2 * MAX_LAG_S
-    async with reading(clusters[0], *(each.replica_url for each in clusters), max_lag_s=max_lag_s) as replicated:
-        query = Query(SqlTelemetry(replicated), registry.devices, SystemClock(), b"secret" * 6, LocalCache())
-        await eventually(lambda: all(each.may_answer for each in replicated.replicas), "the replicas serve")
-        names = [replica.name for replica in replicated.replicas]
-        before = {name: answered_by(name) for name in (*names, "primary")}
-        listings = 0
-        ended = asyncio.Event()
-        # (when, how many had been written by then)
-        history = []
-
-        async def keep_writing():
-            while not ended.is_set():
-                if writer.written < 300 * (listings + 1):
-                    await writer.write()
-                    history.append((time.monotonic(), writer.written))
-                else:
-                    await asyncio.sleep(0.001)
-
-        async def keep_listing():
-            nonlocal listings
-            while not ended.is_set():
-                old = time.monotonic() - max_lag_s
-                descending = rnd.random() < 0.5
-                counts = await list_all(query, tenant, limit=rnd.randint(20, 200), descending=descending)
-                assert counts == sorted(counts), f"a later page saw less: {counts}"
-                assert counts[0] >= max((number for moment, number in history if moment < old), default=0)
-                listings += 1
-
-        async def some_listings():
-            wanted = listings + 2
-            await eventually(lambda: listings >= wanted or writing.done() or listing.done(), "the reader goes on")
-            return not (writing.done() or listing.done())
-
-        writing, listing = asyncio.create_task(keep_writing()), asyncio.create_task(keep_listing())
-        try:
-            for _ in range(steps):
-                if not await some_listings():
-                    break
-                victim = rnd.choice(clusters)
-                step = rnd.choice(["pause", "freeze", "kill", "stop"])
-                if step in ("pause", "freeze"):
-                    with victim.paused() if step == "pause" else victim.frozen():
-                        await some_listings()
-                else:
-                    await asyncio.to_thread(victim.standby.kill if step == "kill" else victim.standby.stop)
-                    await some_listings()
-                    await asyncio.to_thread(victim.standby.start)
-        finally:
-            ended.set()
-            await asyncio.gather(writing, listing)
-        await eventually(lambda: all(each.may_answer for each in replicated.replicas), "the replicas are back")
-        assert all(answered_by(name) > before[name] for name in before)

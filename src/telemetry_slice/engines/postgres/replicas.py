@@ -102,9 +102,12 @@ class Replica:
             self._is_away(str(error))
             return
         if here is None or (here.cluster, here.timeline) != (primary.cluster, primary.timeline):
-            self._asked.clear()
+            self._know_nothing()
             self.leave("is no standby of the primary")
             return
+        if here.lsn < self._replayed:
+            self._know_nothing()
+            self.leave("was started anew from an older state")
         self._replayed = here.lsn
         self._asked.append((asked_s, primary.lsn))
         while self._asked and self._asked[0][1] <= here.lsn:
@@ -121,6 +124,11 @@ class Replica:
                 self.serves = True
                 REPLICA_SERVES.labels(self.name).set(1)
                 log.info("replica_serves", replica=self.name)
+
+    def _know_nothing(self) -> None:
+        self._asked.clear()
+        self._has_all_before_s = -math.inf
+        self._replayed = 0
 
     def _is_away(self, why: str) -> None:
         self.leave(why)
@@ -264,9 +272,11 @@ class ReplicatedReaders:
 def _wait_until_shown(connection: Connection, tenant: TenantNo, xmax: int) -> None:
     """Renew the snapshot of the open transaction until it shows what standbys have shown."""
     give_up_s = monotonic() + VISIBLE_S
-    while not shows_all_before(connection, xmax, patient=monotonic() < give_up_s):
-        if monotonic() > give_up_s:
+    patient = True
+    while not shows_all_before(connection, xmax, patient=patient):
+        if not patient:
             raise UnavailableError("what was seen on a replica waits for a synchronous standby")
+        patient = monotonic() < give_up_s
         connection.rollback()
         Event().wait(_POLL_S)
         see_only(connection, tenant)
