@@ -25,6 +25,8 @@ def nowhere(tmp_path, monkeypatch):
         ("TSLICE_TLS_CERT", "cert.pem", "TSLICE_TLS_KEY"),
         ("TSLICE_DATABASE_URL", "postgresql://db/tslice", "TSLICE_DATABASE_URL"),
         ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "queue_url"),
+        ("TSLICE_REPLICA_URLS", "postgresql://replica/tslice", "TSLICE_REPLICA_URLS"),
+        ("TSLICE_REPLICA_MAX_LAG_S", "0", "replica_max_lag_s"),
         ("TSLICE_V1_SUNSET", "2027-01-01T00:00:00Z", "TSLICE_V1_DEPRECATION"),
     ],
 )
@@ -62,3 +64,21 @@ def test_arguments_come_before_environment_before_file(monkeypatch, tmp_path):
     settings = Settings(port=3)
     assert (settings.port, settings.host, settings.batch_events) == (3, "127.0.0.2", 7)
     assert settings.data == Path("/srv/tslice")
+
+
+def test_replicas_are_listed_and_are_postgresql(monkeypatch):
+    """One address for each, of servers that can be replicas."""
+    distributed = {
+        "DATABASE_URL": "postgresql://db/tslice",
+        "DATABASE_WRITER_URL": "postgresql://db/tslice",
+        "QUEUE_URL": "nats://queue:4222",
+        "QUEUE_DURABILITY": "assumed",
+        "REDIS_URL": "redis://cache",
+        "REPLICA_URLS": "postgresql://one/tslice, postgres://two/tslice,",
+    }
+    for name, value in distributed.items():
+        monkeypatch.setenv(f"TSLICE_{name}", value)
+    assert Settings().replica_urls == ("postgresql://one/tslice", "postgres://two/tslice")
+    monkeypatch.setenv("TSLICE_REPLICA_URLS", "replica-1")
+    with pytest.raises(ValidationError, match="TSLICE_REPLICA_URLS"):
+        Settings()

@@ -98,16 +98,22 @@ class LocalPostgres(ServerProcess):
     def _password(self) -> str:
         path = self.folder / "password"
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(24))
-            if self._user is not None:
-                owner = pwd.getpwnam(self._user)
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+            self._private_file(path.name, secrets.token_urlsafe(24))
         return path.read_text()
 
     def program(self, name: str) -> str:
         """A client program of the server's version, `pg_dump` say."""
         return str(self._install / "bin" / name)
+
+    def _private_file(self, name: str, text: str) -> Path:
+        """A file in the folder that the server's user alone may read."""
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        if self._user is not None:
+            owner = pwd.getpwnam(self._user)
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        return path
 
     def _command(self, program: str, arguments: Sequence[str]) -> list[str]:
         return [self.program(program), *arguments]
@@ -149,11 +155,7 @@ class LocalPostgres(ServerProcess):
         Raises RuntimeError with the end of its log if it does not answer in time.
         """
         if not (self._data / "PG_VERSION").exists():
-            self._run(
-                "initdb",
-                *("-D", str(self._data), "-U", ADMINISTRATOR, "-E", "UTF8", "--locale=C", "--data-checksums"),
-                *("-A", "scram-sha-256", f"--pwfile={self.folder / 'password'}"),
-            )
+            self._initialize()
         self.port = self.port or free_port()
         options = [f"--{name}={value}" for name, value in self._options.items()]
         with (self.folder / "log").open("ab") as log:
@@ -168,6 +170,13 @@ class LocalPostgres(ServerProcess):
                 start_new_session=True,
             )
         self._wait_until_it_answers()
+
+    def _initialize(self) -> None:
+        self._run(
+            "initdb",
+            *("-D", str(self._data), "-U", ADMINISTRATOR, "-E", "UTF8", "--locale=C", "--data-checksums"),
+            *("-A", "scram-sha-256", f"--pwfile={self.folder / 'password'}"),
+        )
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_S

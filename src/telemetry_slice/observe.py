@@ -44,3 +44,10 @@ REDIS_AWAY = Gauge("tslice_redis_away", "1 while a part of this process does wit
 DISK_FREE_BYTES = Gauge("tslice_disk_free_bytes", "Free bytes of the data folder's disk")
 INGEST_CLOSED = Gauge("tslice_ingest_closed", "1 while ingest is refused because the disk is nearly full")
 EXPIRED_EVENTS = Counter("tslice_retention_deleted_events_total", "Readings deleted by retention")
+
+READS = Counter("tslice_reads_total", "Reads of telemetry that a node answered, with replicas configured", ["node"])
+READ_FALLBACKS = Counter(
+    "tslice_read_fallbacks_total", "Reads that the primary answered instead of a replica, by reason", ["reason"]
+)
+REPLICA_SERVES = Gauge("tslice_replica_serves", "1 while a replica answers reads of this process", ["replica"])
+REPLICA_LAG = Gauge("tslice_replica_lag_seconds", "How long ago the primary was where a replica is now", ["replica"])

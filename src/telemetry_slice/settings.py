@@ -54,6 +54,14 @@ class Settings(BaseSettings):
         description="An administrator's address of the server: with it `tslice migrate` makes what is missing of roles"
         " and database, with the passwords that the other addresses have. Needed once.",
     )
+    replica_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="postgresql://… of every streaming replica that may answer reads, comma-separated, signed in as the"
+        " API role; distributed only.",
+    )
+    replica_max_lag_s: float = Field(
+        1.0, ge=0.1, le=10, description="Seconds that an answer of a replica may be behind the primary."
+    )
     queue_url: str = Field(
         "inprocess:",
         pattern=r"^(inprocess:|nats://.+)$",
@@ -137,10 +145,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_proxies(cls, values: object) -> object:
-        if isinstance(values, dict) and isinstance(values.get("trusted_proxies"), str):
-            given = values["trusted_proxies"].split(",")
-            values = values | {"trusted_proxies": tuple(name.strip() for name in given if name.strip())}
+    def _split_lists(cls, values: object) -> object:
+        for name in ("trusted_proxies", "replica_urls"):
+            if isinstance(values, dict) and isinstance(values.get(name), str):
+                given = values[name].split(",")
+                values = values | {name: tuple(each.strip() for each in given if each.strip())}
         return values
 
     @model_validator(mode="before")
@@ -184,7 +193,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"TSLICE_DATABASE_URL is PostgreSQL: {', '.join(missing)} must be set as well")
             if self.queue_monitor_url is None and self.queue_durability == "checked":
                 raise ValueError("TSLICE_QUEUE_MONITOR_URL must be set, or TSLICE_QUEUE_DURABILITY=assumed")
+            if not all(url.startswith(_POSTGRES) for url in self.replica_urls):
+                raise ValueError("TSLICE_REPLICA_URLS must be postgresql://… addresses, comma-separated")
         else:
+            needed["TSLICE_REPLICA_URLS"] = ",".join(self.replica_urls) or None
             given = [name for name, value in needed.items() if value is not None]
             if given:
                 raise ValueError(f"{', '.join(given)} belongs to a distributed installation: set TSLICE_DATABASE_URL")

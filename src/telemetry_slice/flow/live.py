@@ -4,7 +4,7 @@ Every watcher has a sequence of its own within the epoch of this process. A gap 
 silence tells it to read again what it missed; nothing here is the truth about what is stored. What the bus may have
 missed becomes a gap in every sequence of the tenant.
 
-A watcher that is told to read again reads answers that may be a moment old (`FRESH_S`). So it is told that much later:
+A watcher that is told to read again reads answers that may be a moment old (`stale_s`). So it is told that much later:
 what it then reads holds everything that it may have missed.
 """
 
@@ -38,7 +38,12 @@ class Watcher:
     """
 
     def __init__(
-        self, device_no: int | None, types: frozenset[str] | None, pending_events: int, end: Callable[[Watcher], None]
+        self,
+        device_no: int | None,
+        types: frozenset[str] | None,
+        pending_events: int,
+        stale_s: float,
+        end: Callable[[Watcher], None],
     ) -> None:
         self.cut = asyncio.Event()
         self.deaf = False
@@ -47,6 +52,7 @@ class Watcher:
         self._device_no = device_no
         self._types = types
         self._pending_events = pending_events
+        self._stale_s = stale_s
         self._end = end
         self._waiting: deque[tuple[EventBatch, bytes, int]] = deque()
         self._waiting_events = 0
@@ -72,7 +78,7 @@ class Watcher:
         """The bus hears all from now on, or nothing for the time being; what came before may have been missed."""
         # Before the watcher has begun there is nothing it could have missed, and an outage goes on until it ends.
         if self._begun.is_set() and (hearing or not self.deaf):
-            asyncio.get_running_loop().call_later(FRESH_S, self._miss)
+            asyncio.get_running_loop().call_later(self._stale_s, self._miss)
         self.deaf = not hearing
         self._begun.set()
 
@@ -87,7 +93,7 @@ class Watcher:
                 await self._begun.wait()
         except TimeoutError:
             self._begun.set()
-        await asyncio.sleep(FRESH_S)
+        await asyncio.sleep(self._stale_s)
 
     async def frames(self) -> AsyncIterator[Sequence[Reading]]:
         """Readings as they are stored, gathered for a moment, at most `FRAME_READINGS` at a time; ends once cut off.
@@ -141,17 +147,25 @@ class Watcher:
 class Hub:
     """The watchers of this process, by tenant: one listener on the bus for all of a tenant's watchers.
 
+    No answer that is read is older than `stale_s`.
+
     Attributes:
         epoch: random, new with every start: sequences of another epoch cannot be compared.
     """
 
     def __init__(
-        self, bus: Bus, *, watchers_per_tenant: int = WATCHERS_PER_TENANT, pending_events: int = PENDING_EVENTS
+        self,
+        bus: Bus,
+        *,
+        watchers_per_tenant: int = WATCHERS_PER_TENANT,
+        pending_events: int = PENDING_EVENTS,
+        stale_s: float = FRESH_S,
     ) -> None:
         self.epoch = secrets.token_hex(8)
         self._bus = bus
         self._watchers_per_tenant = watchers_per_tenant
         self._pending_events = pending_events
+        self._stale_s = stale_s
         self._watchers: dict[TenantNo, set[Watcher]] = {}
         self._endings: dict[TenantNo, Callable[[], None]] = {}
         self._hearing: dict[TenantNo, bool] = {}
@@ -170,6 +184,7 @@ class Hub:
             device_no,
             frozenset(types) if types else None,
             self._pending_events,
+            self._stale_s,
             lambda watcher: self._leave(tenant, watcher),
         )
         watchers.add(watcher)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..model.cursor import seal, unseal
 from ..model.errors import Code, SliceError, invalid
 from ..model.events import TenantNo
-from ..model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
+from ..model.series import Bucket, Insight, LastValue, Position, Reading, Seen, SeriesType, TimeRange, WholeEvent
 from ..model.tenancy import Device, Tenant
 from ..model.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from ..ports.cache import FRESH_S, LONGEST_S, SETTLED_S, Cache
@@ -178,11 +178,11 @@ class Query:
         """
         device = await self.device(tenant, device_id)
         bound = json.dumps(["readings", device.no, sorted(set(types)) if types is not None else None, descending])
-        span, after = self._resume(tenant.no, bound, asked, cursor)
+        span, after, seen = self._resume(tenant.no, bound, asked, cursor)
         found = await self._telemetry.readings(
-            tenant.no, device.no, span, types=types, after=after, descending=descending, limit=limit + 1
+            tenant.no, device.no, span, types=types, after=after, descending=descending, limit=limit + 1, seen=seen
         )
-        return self._page(tenant.no, bound, span, found, limit)
+        return self._page(tenant.no, bound, span, found, limit, seen)
 
     async def whole_events(
         self, tenant: Tenant, device_id: str, asked: Asked, *, descending: bool, limit: int, cursor: str | None
@@ -190,35 +190,37 @@ class Query:
         """One page of whole events and the cursor of the next. Raises as `readings`."""
         device = await self.device(tenant, device_id)
         bound = json.dumps(["events", device.no, descending])
-        span, after = self._resume(tenant.no, bound, asked, cursor)
+        span, after, seen = self._resume(tenant.no, bound, asked, cursor)
         found = await self._telemetry.whole_events(
-            tenant.no, device.no, span, after=after, descending=descending, limit=limit + 1
+            tenant.no, device.no, span, after=after, descending=descending, limit=limit + 1, seen=seen
         )
-        return self._page(tenant.no, bound, span, found, limit)
+        return self._page(tenant.no, bound, span, found, limit, seen)
 
     def _resume(
         self, tenant: TenantNo, bound: str, asked: Asked, cursor: str | None
-    ) -> tuple[TimeRange, Position | None]:
-        """The range and the place that a cursor carries; range parameters given again must be the same."""
+    ) -> tuple[TimeRange, Position | None, Seen]:
+        """The range, the place and what was seen, that a cursor carries; a range given again must be the same."""
         if cursor is None:
-            return asked.span(self._clock.now_us()), None
-        from_us, to_us, as_of_us, recorded_us, key, type_ = unseal(self._secret, tenant, bound, cursor)
+            return asked.span(self._clock.now_us()), None, Seen()
+        from_us, to_us, as_of_us, recorded_us, key, type_, *sight = unseal(self._secret, tenant, bound, cursor)
         span = TimeRange(int(from_us), int(to_us), None if as_of_us == "" else int(as_of_us))
         for given, kept in ((asked.from_us, span.from_us), (asked.to_us, span.to_us), (asked.as_of_us, span.as_of_us)):
             if given is not None and given != kept:
                 raise invalid(
                     "cursor", "This cursor belongs to another range: repeat `from`, `to` and `asOf`, or none."
                 )
-        return span, Position(int(recorded_us), bytes.fromhex(str(key)), str(type_))
+        return span, Position(int(recorded_us), bytes.fromhex(str(key)), str(type_)), Seen(*map(str, sight))
 
     def _page(
-        self, tenant: TenantNo, bound: str, span: TimeRange, found: Sequence[Item], limit: int
+        self, tenant: TenantNo, bound: str, span: TimeRange, found: Sequence[Item], limit: int, seen: Seen
     ) -> tuple[Sequence[Item], str | None]:
         if len(found) <= limit:
             return found, None
         last = found[limit - 1]
         as_of = "" if span.as_of_us is None else span.as_of_us
         place = [span.from_us, span.to_us, as_of, last.recorded_us, last.key.hex(), getattr(last, "type", "")]
+        if seen.sight:
+            place.append(seen.sight)
         return found[:limit], seal(self._secret, tenant, bound, place)
 
     async def series(
@@ -362,9 +364,10 @@ class Query:
         self, tenant: TenantNo, device: Device, span: TimeRange, types: Sequence[str] | None
     ) -> AsyncIterator[Sequence[Reading]]:
         after: Position | None = None
+        seen = Seen()
         while True:
             found = await self._telemetry.readings(
-                tenant, device.no, span, types=types, after=after, descending=False, limit=EXPORT_CHUNK
+                tenant, device.no, span, types=types, after=after, descending=False, limit=EXPORT_CHUNK, seen=seen
             )
             if found:
                 yield found

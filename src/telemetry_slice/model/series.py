@@ -25,6 +25,18 @@ class Position:
     type: str
 
 
+@dataclass(slots=True)
+class Seen:
+    """How much of the store one caller has seen, read after read: a read that is given it happens where there is as
+    much to be seen, and moves it on.
+
+    Attributes:
+        sight: what the store makes of it; empty before the first read, and where every read sees all there is.
+    """
+
+    sight: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One stored measurement of one event."""

@@ -1,4 +1,8 @@
-"""Reading what is stored. Every statement filters by tenant; nothing here writes."""
+"""Reading what is stored. Every statement filters by tenant; nothing here writes.
+
+What has been committed is seen at once; where replicas of the store answer as well, after a moment whose bound is a
+setting (docs/adr/0018). What was seen with a `Seen` is not missed by a later read with the same one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..model.events import TenantNo
-from ..model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
+from ..model.series import Bucket, Insight, LastValue, Position, Reading, Seen, SeriesType, TimeRange, WholeEvent
 
 
 class Telemetry(Protocol):
@@ -22,14 +26,24 @@ class Telemetry(Protocol):
         after: Position | None,
         descending: bool,
         limit: int,
+        seen: Seen | None = None,
     ) -> Sequence[Reading]:
         """Up to `limit` readings strictly after `after` in the asked direction. `device_id` of a reading is empty.
 
-        Rows committed before the first page are seen exactly once over all pages, later ones at most once.
+        Rows that the first page could see are seen exactly once over all pages that are given the same `seen`, later
+        ones at most once.
         """
 
     async def whole_events(
-        self, tenant: TenantNo, device_no: int, span: TimeRange, *, after: Position | None, descending: bool, limit: int
+        self,
+        tenant: TenantNo,
+        device_no: int,
+        span: TimeRange,
+        *,
+        after: Position | None,
+        descending: bool,
+        limit: int,
+        seen: Seen | None = None,
     ) -> Sequence[WholeEvent]:
         """Up to `limit` whole events strictly after `after` (its type is ignored)."""
 

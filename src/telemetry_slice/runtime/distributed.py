@@ -15,6 +15,7 @@ from ..engines.postgres.leader import Leader
 from ..engines.postgres.migrate import migrate
 from ..engines.postgres.reads import open_reading, readers_over
 from ..engines.postgres.registry import open_registry
+from ..engines.postgres.replicas import ReplicatedReaders
 from ..engines.postgres.roles import API, MIGRATION, WRITER, install_named
 from ..engines.postgres.store import PostgresStore
 from ..engines.redis.bus import RedisBus
@@ -80,6 +81,15 @@ class _Database:
         self.reading.dispose()
 
 
+def _replicated(settings: Settings, primary: Readers) -> ReplicatedReaders | None:
+    """Readers over `primary` and the replicas; None where there are none."""
+    if not settings.replica_urls:
+        return None
+    return ReplicatedReaders(
+        primary, _url(settings.database_url), settings.replica_urls, max_lag_s=settings.replica_max_lag_s
+    )
+
+
 def _tell_nobody(_url: str) -> None:
     """The address belongs to the supervisor that owns the socket."""
 
@@ -111,6 +121,7 @@ def build_api(settings: Settings) -> Platform:
     clock = SystemClock()
     registry = open_registry(_url(settings.database_url), clock)
     database = _Database(settings)
+    replicated = _replicated(settings, database.readers)
     queue = queue_of(settings)
     bus = RedisBus(_url(settings.redis_url))
     cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
@@ -119,13 +130,14 @@ def build_api(settings: Settings) -> Platform:
         settings,
         clock,
         registry=registry,
-        readers=database.readers,
+        readers=replicated or database.readers,
         store=database.store,
         queue=queue,
         bus=bus,
         cache=cache,
         limiter=limiter,
         storage=None,
+        lag_s=settings.replica_max_lag_s if replicated else 0.0,
     )
     loops = Loops()
 
@@ -137,6 +149,8 @@ def build_api(settings: Settings) -> Platform:
         bus.expect_outcomes(front.gate.totals.incarnation)
         await front.flush()
         loops.start(*front.housekeeping)
+        if replicated:
+            loops.start(replicated.watch)
         settle_collector()
         front.state.reason = None
 
@@ -155,6 +169,8 @@ def build_api(settings: Settings) -> Platform:
         await limiter.stop()
         await cache.stop()
         front.access.close()
+        if replicated:
+            await asyncio.to_thread(replicated.close)
         await asyncio.to_thread(database.close)
         await asyncio.to_thread(registry.close)
 

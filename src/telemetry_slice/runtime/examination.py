@@ -6,6 +6,7 @@ import asyncio
 
 from ..engines.nats.safety import UnsafeQueueError
 from ..engines.postgres import examine as postgres
+from ..engines.postgres.examine_replicas import examine_replicas
 from ..engines.redis import examine as redis
 from ..model.errors import UnavailableError
 from ..settings import Settings
@@ -20,7 +21,12 @@ async def examine_servers(settings: Settings) -> dict[str, list[Problem]]:
     database = asyncio.to_thread(postgres.examine, settings.database_url or "", settings.database_writer_url or "")
     names = ("PostgreSQL", "queue", "Valkey")
     found = await asyncio.gather(database, _queue_problems(settings), redis.examine(settings.redis_url or ""))
-    return dict(zip(names, found, strict=True))
+    problems = dict(zip(names, found, strict=True))
+    if settings.replica_urls:
+        problems["replicas"] = await asyncio.to_thread(
+            examine_replicas, settings.database_url or "", settings.replica_urls, settings.replica_max_lag_s
+        )
+    return problems
 
 
 async def _queue_problems(settings: Settings) -> list[Problem]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ..engines.sql.readers import Readers
+from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
 from ..engines.sqlite.secrets import ensure_secrets
@@ -30,7 +30,7 @@ from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
 from ..model.times import to_us
-from ..ports.cache import Cache
+from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventQueue, EventStore
 from ..settings import Settings
@@ -190,14 +190,16 @@ class Front:
         clock: Clock,
         *,
         registry: Registry,
-        readers: Readers,
+        readers: TenantReaders,
         store: Store,
         queue: EventQueue,
         bus: Bus,
         cache: Cache,
         limiter: Limiter,
         storage: StorageGuard | None,
+        lag_s: float = 0.0,
     ) -> None:
+        """What `readers` answer is at most `lag_s` behind the store."""
         secrets = ensure_secrets(settings.data, new_signing_key)
         self.state = ReadyState()
         self.access = Access(
@@ -226,9 +228,9 @@ class Front:
             cursor_secret=secrets.cursor_secret,
             version=version("telemetry-slice"),
             query=Query(SqlTelemetry(readers), registry.devices, clock, secrets.cursor_secret, cache),
-            live=Hub(bus),
+            live=Hub(bus, stale_s=FRESH_S + lag_s),
             books=Bookkeeper(self.gate.totals, queue, store),
-            letters=Letters(store, registry.devices, cache),
+            letters=Letters(store, registry.devices, cache, lag_s),
             storage=storage,
             readiness=self.state,
             metrics_token=settings.metrics_token,

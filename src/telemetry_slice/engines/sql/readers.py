@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
+from ...model.series import Seen
 from .watch import Watch
 
 T = TypeVar("T")
@@ -25,6 +26,20 @@ DEADLINE_S = 15.0
 def interrupt_sqlite(driver: Any) -> None:
     """End what a connection of the SQLite engine is doing."""
     driver.apsw_connection.interrupt()
+
+
+class TenantReaders(Protocol):
+    """Whatever runs a reading function where the telemetry of a tenant lies."""
+
+    async def run(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Seen | None = None) -> T:
+        """What `read` returns, on a connection whose open transaction is one snapshot and sees one tenant.
+
+        The snapshot holds whatever `seen` has seen, which moves on to it. `read` may be called more than once.
+
+        Raises:
+            SliceError: CAPACITY if too many reads of the tenant wait, also if it took longer than the deadline.
+            UnavailableError: the database cannot be read.
+        """
 
 
 class _Share:
@@ -59,13 +74,9 @@ class Readers:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._shares: dict[TenantNo, _Share] = {}
 
-    async def run(self, tenant: TenantNo, read: Callable[[Connection], T]) -> T:
-        """What `read` returns.
-
-        Raises:
-            SliceError: CAPACITY if too many reads of the tenant wait, also if it took longer than the deadline.
-            UnavailableError: the database cannot be read.
-        """
+    async def run(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Seen | None = None) -> T:
+        """See `TenantReaders`. All reads see the same database: there is nothing to remember of what was `seen`."""
+        del seen
         share = self._shares.setdefault(tenant, _Share())
         if share.users >= TENANT_THREADS + TENANT_WAITING:
             raise SliceError(Code.CAPACITY, "Too many reads of this tenant are waiting.", retry_after_s=1.0)
@@ -92,7 +103,6 @@ class Readers:
         def transaction() -> T:
             watch.check()
             try:
-                # Connecting has a deadline of its own.
                 with self._engine.connect() as connection, watch.over(connection):
                     if self._begin is not None:
                         self._begin(connection, tenant)

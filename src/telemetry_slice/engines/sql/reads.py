@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text
 
 from ...model.events import MAX_MEASUREMENTS, Kind, TenantNo, Value, event_id_of
-from ...model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
+from ...model.series import Bucket, Insight, LastValue, Position, Reading, Seen, SeriesType, TimeRange, WholeEvent
 from ...model.times import MINUTE_US
 from .exact import exact_terms, mean
-from .readers import Readers
+from .readers import TenantReaders
 from .rows import fetch_columns, fetch_rows
 from .telemetry_tables import series as series_table
 from .telemetry_tables import series_latest, telemetry_events
@@ -55,7 +55,7 @@ class SqlTelemetry:
     last, in no order; every statement here is written so that the first is sought, not scanned.
     """
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: TenantReaders) -> None:
         self._readers = readers
 
     async def readings(
@@ -68,6 +68,7 @@ class SqlTelemetry:
         after: Position | None,
         descending: bool,
         limit: int,
+        seen: Seen | None = None,
     ) -> Sequence[Reading]:
         """See the port."""
 
@@ -84,10 +85,18 @@ class SqlTelemetry:
                 readings = [r for r in readings if (_place(r) < edge if descending else _place(r) > edge)]
             return readings[:limit]
 
-        return await self._readers.run(tenant, read)
+        return await self._readers.run(tenant, read, seen)
 
     async def whole_events(
-        self, tenant: TenantNo, device_no: int, span: TimeRange, *, after: Position | None, descending: bool, limit: int
+        self,
+        tenant: TenantNo,
+        device_no: int,
+        span: TimeRange,
+        *,
+        after: Position | None,
+        descending: bool,
+        limit: int,
+        seen: Seen | None = None,
     ) -> Sequence[WholeEvent]:
         """See the port."""
 
@@ -109,7 +118,7 @@ class SqlTelemetry:
                 edge = Position(events[-1].recorded_us, events[-1].key, "")
             return found[:limit]
 
-        return await self._readers.run(tenant, read)
+        return await self._readers.run(tenant, read, seen)
 
     async def types(self, tenant: TenantNo, device_no: int) -> Sequence[SeriesType]:
         """See the port."""

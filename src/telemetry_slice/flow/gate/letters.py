@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -23,11 +24,12 @@ T = TypeVar("T")
 
 
 class Letters:
-    """What a tenant may do with its dead letters."""
+    """What a tenant may do with its dead letters. What is read elsewhere is at most `lag_s` behind the store."""
 
-    def __init__(self, letters: DeadLetters, devices: Devices, cache: Cache) -> None:
+    def __init__(self, letters: DeadLetters, devices: Devices, cache: Cache, lag_s: float = 0.0) -> None:
         self._letters = letters
         self._cache = cache
+        self._lag_s = lag_s
         self._devices = devices
 
     async def page(self, tenant: Tenant, *, reason: str | None, after: int | None, limit: int) -> Sequence[DeadLetter]:
@@ -56,6 +58,9 @@ class Letters:
         settlement: Settlement = _found(await self._letters.replay(tenant.no, letter_id, event))
         # Its reading may belong to a range that was taken for settled.
         self._cache.forget(tenant.no)
+        if self._lag_s:
+            # What is read meanwhile may still lack it.
+            asyncio.get_running_loop().call_later(self._lag_s, self._cache.forget, tenant.no)
         return Outcome(settlement.outcomes[0][0]), settlement.reasons.get((0, 0))
 
     async def replay_many(self, tenant: Tenant, *, reason: str | None, ids: Sequence[int] | None) -> Counter[Outcome]:
