@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import psutil
 import psycopg
@@ -61,8 +61,11 @@ class Cluster:
 
     def on_standby(self, statement):
         url = self.standby.url_of("postgres", self.standby.password, DATABASE)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(statement)
+        while True:
+            # Whatever runs on a standby may be in the way of its replay.
+            with suppress(psycopg.errors.SerializationFailure), psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(statement)
+                return
 
     @contextmanager
     def paused(self):

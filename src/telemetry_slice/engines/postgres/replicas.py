@@ -14,6 +14,7 @@ from threading import Event
 from time import monotonic
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection
@@ -99,7 +100,8 @@ class Replica:
         try:
             here = await asked
         except UnavailableError as error:
-            self._is_away(str(error))
+            if not _is_conflict(error):
+                self._is_away(str(error))
             return
         if here is None or (here.cluster, here.timeline) != (primary.cluster, primary.timeline):
             self._know_nothing()
@@ -284,7 +286,9 @@ def _wait_until_shown(connection: Connection, tenant: TenantNo, xmax: int) -> No
 
 def _is_conflict(error: UnavailableError) -> bool:
     cause = error.__cause__
-    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in _CONFLICTS
+    if isinstance(cause, DBAPIError):
+        cause = cause.orig
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in _CONFLICTS
 
 
 def _look_at_error(work: asyncio.Future[Any]) -> None:
