@@ -31,11 +31,11 @@ START_S = 90
 class Roles(Answering):
     """`tslice serve --role all` over the servers of a local installation."""
 
-    def __init__(self, installation: LocalInstallation, folder: Path) -> None:
+    def __init__(self, installation: LocalInstallation, folder: Path, **environment: str) -> None:
         self.installation = installation
         self.log = folder / "roles.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
-        self.environment |= LIFTED | installation.settings
+        self.environment |= LIFTED | installation.settings | environment
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
