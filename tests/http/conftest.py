@@ -1,23 +1,28 @@
-"""The HTTP door over a real registry and empty telemetry; `houses` has the whole platform."""
+"""The HTTP door over a real registry and empty telemetry, and the whole platform, called within the process."""
 
+import asyncio
 import dataclasses
 import itertools
+import json
 import sys
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from tests.http.houses import ORIGIN, UNLIMITED, open_house
+from tests.http.walls import KINDS, open_distributed
 
 from telemetry_slice.engines.inprocess import LocalCache
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_database
-from telemetry_slice.flow.access import console_token
+from telemetry_slice.engines.sqlite.secrets import ensure_secrets
+from telemetry_slice.flow.access import console_token, new_signing_key
 from telemetry_slice.flow.access.tokens import Signer
 from telemetry_slice.flow.query import Query
 from telemetry_slice.http.app import create_app
@@ -25,6 +30,10 @@ from telemetry_slice.http.services import Services
 from telemetry_slice.model.tenancy import KeyKind, Role, Scope
 from telemetry_slice.model.times import rfc3339
 from telemetry_slice.ports.registry import Account
+from telemetry_slice.runtime import build_embedded
+from telemetry_slice.settings import Settings
+
+ORIGIN = "http://slice.example"
 
 
 @pytest.fixture
@@ -126,11 +135,175 @@ async def as_(access, registry, acme, beta, door, clock, signing_key):
     return headers
 
 
+# ------------------------------------------------------------------------------------ the whole platform, in process
+class Door:
+    """A caller: a client and the headers of one credential."""
+
+    def __init__(self, client, **headers):
+        self.client = client
+        self.headers = headers
+
+    def _with(self, more):
+        return {**more, "headers": {**self.headers, **more.get("headers", {})}}
+
+    async def get(self, path, **more):
+        return await self.client.get(path, **self._with(more))
+
+    async def post(self, path, **more):
+        return await self.client.post(path, **self._with(more))
+
+    async def call(self, method, path, **more):
+        return await self.client.request(method, path, **self._with(more))
+
+    async def send(self, events, version=1, **headers):
+        """Telemetry as JSON."""
+        return await self.post(f"/api/v{version}/telemetry", json=events, headers=headers)
+
+    async def made(self, path, body):
+        """What a POST has created."""
+        answer = await self.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def books(self):
+        answer = await self.get("/api/v1/books")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+class Socket:
+    """One WebSocket handshake and what follows it, spoken to the application directly."""
+
+    def __init__(self, app, headers, query=""):
+        raw = [(name.lower().encode(), value.encode()) for name, value in {"Host": "slice.example", **headers}.items()]
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": "/api/v1/live",
+            "raw_path": b"/api/v1/live",
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": raw,
+            "client": ("127.0.0.1", 1),
+            "server": ("slice.example", 80),
+            "subprotocols": [],
+            "extensions": {"websocket.http.response": {}},
+        }
+        self.app = app
+        self.incoming = asyncio.Queue()
+        self.sent = asyncio.Queue()
+
+    async def __aenter__(self):
+        self.incoming.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.create_task(self.app(self.scope, self.incoming.get, self.sent.put))
+        first = await asyncio.wait_for(self.sent.get(), 10)
+        self.status = 101 if first["type"] == "websocket.accept" else first.get("status", 403)
+        return self
+
+    async def __aexit__(self, *_):
+        self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.wait_for(self.task, 10)
+
+    async def frame(self, kind):
+        async with asyncio.timeout(10):
+            while True:
+                frame = json.loads((await self.sent.get())["text"])
+                if frame["kind"] == kind:
+                    return frame
+
+
+class House:
+    """A started platform with everything in it, and doors to it."""
+
+    def __init__(self, platform, folder, client):
+        self.platform = platform
+        self.folder = folder
+        self.client = client
+        self.nobody = Door(client)
+        self._count = itertools.count(1)
+
+    @property
+    def gate(self):
+        app = self.platform.app
+        while not hasattr(app, "_gate"):
+            app = app._app
+        return app._gate
+
+    def key(self, key):
+        return Door(self.client, Authorization=f"Bearer {key}")
+
+    def watch(self, headers, query=""):
+        return Socket(self.platform.app, headers, query)
+
+    def console(self, tenant_id=None):
+        secrets = ensure_secrets(self.folder, new_signing_key)
+        token = console_token(secrets.signing_key, time.time_ns() // 10**9, tenant_id)
+        return Door(self.client, Authorization=f"Bearer {token}")
+
+    async def tenant(self, tenant_id=None, **settings):
+        """A new tenant: its id, and doors of its console, of a gateway and of a service key with every scope."""
+        tenant_id = tenant_id or f"tenant-{next(self._count)}"
+        await self.console().made("/api/v1/tenants", {"tenantId": tenant_id, "name": tenant_id.title(), **settings})
+        console = self.console(tenant_id)
+        gateway = await console.made("/api/v1/keys", {"kind": "gateway", "name": "gateway"})
+        scopes = ["read", "ingest", "admin"]
+        service = await console.made("/api/v1/keys", {"kind": "service", "name": "service", "scopes": scopes})
+        return SimpleNamespace(
+            id=tenant_id, console=console, gateway=self.key(gateway["key"]), service=self.key(service["key"])
+        )
+
+    async def settled_books(self, door):
+        """The books once nothing is in flight."""
+        async with asyncio.timeout(10):
+            while (books := await door.books())["inFlight"]:
+                await asyncio.sleep(0.01)
+        return books
+
+
+@asynccontextmanager
+async def open_house(folder, **settings):
+    """The embedded platform over an empty folder, its writer a real process, called without a socket."""
+    platform = build_embedded(Settings(data=folder, **settings))
+    try:
+        await platform.start()
+        transport = httpx2.ASGITransport(app=platform.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            yield House(platform, folder, client)
+    finally:
+        await platform.stop()
+
+
+@asynccontextmanager
+async def open_distributed_house(folder, postgres, database, **settings):
+    """The same on PostgreSQL, JetStream and Valkey; perhaps without one of the walls between tenants (`walls`)."""
+    async with open_distributed(folder, postgres, database, **UNLIMITED, **settings) as (platform, client):
+        yield House(platform, folder, client)
+
+
+UNLIMITED = {"limit_key_per_second": 0, "limit_tenant_per_second": 0, "limit_global_per_second": 0}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory):
-    """One platform for all tests of a module, which then share its event loop (`loop_scope="module"`)."""
-    async with open_house(tmp_path_factory.mktemp("house"), **UNLIMITED) as opened:
+async def house(request, tmp_path_factory):
+    """One platform for all tests of a module, which then share its event loop (`loop_scope="module"`): embedded, or
+    where a module asks for it, distributed.
+    """
+    folder, kind = tmp_path_factory.mktemp("house"), getattr(request, "param", "embedded")
+    if kind == "embedded":
+        opening = open_house(folder, **UNLIMITED)
+    else:
+        postgres = request.getfixturevalue("postgres_server")
+        opening = open_distributed_house(folder, postgres, f"house_{list(KINDS).index(kind)}", **KINDS[kind])
+    async with opening as opened:
         yield opened
+
+
+@pytest.fixture
+def house_without_row_security(tmp_path, postgres_server):
+    """A distributed platform of a test's own: `async with house_without_row_security as house`."""
+    return open_distributed_house(tmp_path, postgres_server, "house_open", row_security=False)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The negative control of the tenant matrix on the distributed engines: without both walls it sees the leaks."""
 
-from tests.http.houses import open_distributed_house, without_filters
 from tests.http.test_tenant_matrix import belongings, crossings, furnish
+from tests.http.walls import without_filters
 
 
-async def test_with_both_walls_down_the_matrix_sees_the_leaks(request, tmp_path):
+async def test_with_both_walls_down_the_matrix_sees_the_leaks(house_without_row_security):
     """What each wall alone holds back."""
-    async with open_distributed_house(tmp_path, request, "house_open", row_security=False) as house:
+    async with house_without_row_security as house:
         caller, owner = await furnish(house, "acme"), await furnish(house, "beta")
         before = await belongings(owner)
         with without_filters():
