@@ -33,6 +33,9 @@ class Store:
         self.dead: dict[TenantNo, list[tuple[str, str]]] = {}
         self.claimed: set[int] = set()
 
+    async def split(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        return [messages]
+
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         self.calls += 1
         if not self.up:

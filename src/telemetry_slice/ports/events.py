@@ -54,9 +54,16 @@ class EventQueue(Protocol):
 class EventStore(Protocol):
     """Keeps events exactly once. The only writer of events, ledger, dead letters and books."""
 
+    async def split(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
+        """`messages` in parts that one transaction each can settle, in their order: those of one placement.
+
+        Raises UnavailableError when a tenant's placement cannot be looked up.
+        """
+
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
-        """Settle messages in one transaction, durable on return: claim each message by (incarnation, sequence), claim
-        event ids, store the claimed, tell duplicates from conflicts by meaning, bury the dead, bump the books.
+        """Settle messages of one placement in one transaction, durable on return: claim each message by (incarnation,
+        sequence), claim event ids, store the claimed, tell duplicates from conflicts by meaning, bury the dead, bump
+        the books.
 
         The same (tenant, id) again is a duplicate if its meaning is the same and a dead letter `conflict` otherwise,
         within one call as well as across calls; the first in order of messages wins. A message claimed before is

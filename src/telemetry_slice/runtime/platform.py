@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ..engines.sql.readers import Readers
+from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
 from ..engines.sqlite.secrets import ensure_secrets
@@ -189,7 +189,7 @@ class Front:
         clock: Clock,
         *,
         registry: Registry,
-        readers: Readers,
+        readers: TenantReaders,
         store: Store,
         queue: EventQueue,
         bus: Bus,

@@ -17,7 +17,8 @@ from psycopg.pq import TransactionStatus
 from ...model.errors import DataError, UnavailableError
 from . import arrays
 from .connect import CONNECT, sever
-from .transaction import as_store_error
+from .roles import TELEMETRY_SCHEMA
+from .transaction import Session, as_store_error
 
 T = TypeVar("T")
 
@@ -61,10 +62,10 @@ class Connections:
         self._url = url
         self._deadline_s = deadline_s
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="store")
-        self._idle: list[Connection] = []
+        self._idle: list[Session] = []
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns. It is carried to its end also when the caller is cancelled.
+    async def run(self, work: Callable[[Session], T], schema: str = TELEMETRY_SCHEMA) -> T:
+        """What `work` returns, on the tables of `schema`. It is carried to its end also when the caller is cancelled.
 
         Raises:
             DataError: a value cannot be kept.
@@ -82,7 +83,7 @@ class Connections:
         def in_thread() -> T:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(started)
-            return self._call(call, work)
+            return self._call(call, work, schema)
 
         def ended(done: asyncio.Future[T]) -> None:
             if timer is not None:
@@ -95,10 +96,11 @@ class Connections:
         future.add_done_callback(ended)
         return await asyncio.shield(future)
 
-    def _call(self, call: _Call, work: Callable[[Connection], T]) -> T:
-        connection: Connection | None = None
+    def _call(self, call: _Call, work: Callable[[Session], T], schema: str) -> T:
+        connection: Session | None = None
         try:
             connection = self._take()
+            connection.schema = schema
             call.begins_on(connection)
             result = work(connection)
         except Exception as error:
@@ -121,14 +123,14 @@ class Connections:
             self._idle.append(connection)
         return result
 
-    def _take(self) -> Connection:
+    def _take(self) -> Session:
         while self._idle:
             with suppress(IndexError):
                 idle = self._idle.pop()
                 if _is_alive(idle):
                     return idle
                 idle.close()
-        connection = psycopg.connect(self._url, **CONNECT)
+        connection = Session.connect(self._url, **CONNECT)
         arrays.register(connection.adapters)
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         return connection

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +26,18 @@ DEADLINE_S = 15.0
 def interrupt_sqlite(driver: Any) -> None:
     """End what a connection of the SQLite engine is doing."""
     driver.apsw_connection.interrupt()
+
+
+class TenantReaders(Protocol):
+    """Whatever runs a reading function where the tenant's telemetry lies."""
+
+    async def run(self, tenant: TenantNo, read: Callable[[Connection], T]) -> T:
+        """What `read` returns.
+
+        Raises:
+            SliceError: CAPACITY if too many reads of the tenant wait, also if it took longer than the deadline.
+            UnavailableError: the database cannot be read.
+        """
 
 
 class _Share:
@@ -61,12 +73,7 @@ class Readers:
         self._shares: dict[TenantNo, _Share] = {}
 
     async def run(self, tenant: TenantNo, read: Callable[[Connection], T]) -> T:
-        """What `read` returns.
-
-        Raises:
-            SliceError: CAPACITY if too many reads of the tenant wait, also if it took longer than the deadline.
-            UnavailableError: the database cannot be read.
-        """
+        """As `TenantReaders.run`."""
         share = self._shares.setdefault(tenant, _Share())
         if share.users >= TENANT_THREADS + TENANT_WAITING:
             raise SliceError(Code.CAPACITY, "Too many reads of this tenant are waiting.", retry_after_s=1.0)

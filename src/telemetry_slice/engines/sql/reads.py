@@ -14,7 +14,7 @@ from ...model.events import MAX_MEASUREMENTS, Kind, TenantNo, Value, event_id_of
 from ...model.series import Bucket, Insight, LastValue, Position, Reading, SeriesType, TimeRange, WholeEvent
 from ...model.times import MINUTE_US
 from .exact import exact_terms, mean
-from .readers import Readers
+from .readers import TenantReaders
 from .rows import fetch_columns, fetch_rows
 from .telemetry_tables import series as series_table
 from .telemetry_tables import series_latest, telemetry_events
@@ -55,7 +55,7 @@ class SqlTelemetry:
     last, in no order; every statement here is written so that the first is sought, not scanned.
     """
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: TenantReaders) -> None:
         self._readers = readers
 
     async def readings(
