@@ -30,6 +30,7 @@ from telemetry_slice.model.tenancy import KeyKind, Role, Scope
 from telemetry_slice.model.times import rfc3339
 from telemetry_slice.ports.registry import Account
 from telemetry_slice.runtime import build_embedded
+from telemetry_slice.runtime.embedded import shared_only
 from telemetry_slice.settings import Settings
 
 ORIGIN = "http://slice.example"
@@ -84,6 +85,7 @@ def services(access, registry, clock, telemetry):
         "cursor_secret": b"cursors",
         "version": "0.0",
         "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),
+        "place": shared_only,
         "devices_changed": lambda tenant: None,
     }
     # What these tests do not reach is not put together.

@@ -25,13 +25,13 @@ from ..flow.live import Hub
 from ..flow.query import Query
 from ..http.app import ASGIApp, create_app
 from ..http.ingest import Ingest, IngestLimits
-from ..http.services import Services
+from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.times import to_us
 from ..ports.cache import Cache
 from ..ports.edge import Bus, Clock, Limiter
-from ..ports.events import DeadLetters, EventQueue, EventStore
+from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
 
 log = structlog.get_logger()
@@ -191,11 +191,12 @@ class Front:
         registry: Registry,
         readers: TenantReaders,
         store: Store,
-        queue: EventQueue,
+        queue: Intake,
         bus: Bus,
         cache: Cache,
         limiter: Limiter,
         storage: StorageGuard | None,
+        place: Place,
     ) -> None:
         secrets = ensure_secrets(settings.data, new_signing_key)
         self.state = ReadyState()
@@ -226,6 +227,7 @@ class Front:
             storage=storage,
             readiness=self.state,
             metrics_token=settings.metrics_token,
+            place=place,
             devices_changed=bus.tell_change,
         )
         self.app = self._application(settings)

@@ -19,6 +19,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from ...model.errors import UnavailableError
 from .connect import CONNECT
 
 OWNER = "tslice_owner"
@@ -68,7 +69,9 @@ def schema_of(tenant_id: str) -> str:
 def install_named(admin_url: str, urls: Mapping[str, str], schemas: Sequence[str] = SCHEMAS) -> None:
     """`install` what the roles' own `urls` (by role) speak of: their passwords and their database.
 
-    Raises ValueError when a URL has another user, no password, or another database than the rest.
+    Raises:
+        ValueError: a URL has another user, no password, or another database than the rest.
+        UnavailableError: the server cannot be reached, or refuses.
     """
     passwords: dict[str, str] = {}
     databases: set[str] = set()
@@ -80,7 +83,10 @@ def install_named(admin_url: str, urls: Mapping[str, str], schemas: Sequence[str
         databases.add(str(given["dbname"]))
     if len(databases) != 1:
         raise ValueError(f"the roles' addresses name several databases: {', '.join(sorted(databases))}")
-    install(admin_url, databases.pop(), passwords, schemas)
+    try:
+        install(admin_url, databases.pop(), passwords, schemas)
+    except psycopg.Error as error:
+        raise UnavailableError(f"roles and database cannot be made: {error}") from error
 
 
 def install(admin_url: str, database: str, passwords: Mapping[str, str], schemas: Sequence[str] = SCHEMAS) -> None:
