@@ -9,7 +9,7 @@ from deploy.local.postgres import install_on
 
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.postgres.connections import Connections
-from telemetry_slice.engines.postgres.examine import examine, schema_problems
+from telemetry_slice.engines.postgres.examine import examine, examine_placement, schema_problems
 from telemetry_slice.engines.postgres.migrate import make_schema, migrate
 from telemetry_slice.engines.postgres.placed import PlacedReaders, PlacedStore
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
@@ -196,6 +196,16 @@ def test_migrations_reach_every_schema_and_stragglers_are_named(placed):
     stragglers = [found for found, _ in examine(*asked)]
     placed.owner.execute('UPDATE "tenant_own-1".alembic_version SET version_num = %s', ("0001",))
     assert stragglers == ["schema tenant_own-1 0000, this release has 0001"]
+
+
+def test_a_placement_database_that_is_behind_is_named(postgres_server):
+    urls = install_on(postgres_server, "placement_database", placement=True)
+    assert examine_placement(urls.api_url, urls.writer_url) == []
+    with psycopg.connect(postgres_server.url_of("postgres", postgres_server.password, "placement_database")) as owner:
+        assert owner.execute("SELECT to_regnamespace('registry')").fetchone() == (None,)
+        owner.execute("UPDATE telemetry.alembic_version SET version_num = '0000'")
+    behind = [found for found, _ in examine_placement(urls.api_url, urls.writer_url)]
+    assert behind == ["schema telemetry 0000, this release has 0001"]
 
 
 def test_a_name_that_the_server_would_cut_off_is_refused():

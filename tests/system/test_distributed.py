@@ -29,10 +29,11 @@ START_S = 90
 
 
 class Roles(Answering):
-    """`tslice serve --role all` over the servers of a local installation."""
+    """`tslice serve --role all` over the servers of a local installation; `shape` are more options of it."""
 
-    def __init__(self, installation: LocalInstallation, folder: Path) -> None:
+    def __init__(self, installation: LocalInstallation, folder: Path, *shape: str) -> None:
         self.installation = installation
+        self.shape = shape
         self.log = folder / "roles.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
         self.environment |= LIFTED | installation.settings
@@ -41,7 +42,10 @@ class Roles(Answering):
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "telemetry_slice", "serve", "--role", "all", "--port", str(self.port)],
+                [
+                    *(sys.executable, "-m", "telemetry_slice", "serve", "--role", "all"),
+                    *("--port", str(self.port), *self.shape),
+                ],
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

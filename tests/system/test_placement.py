@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-from deploy.local.installation import DATABASE, LocalInstallation
+from deploy.local.installation import LocalInstallation
 from deploy.local.postgres import LocalPostgres
+from typer.testing import CliRunner
 
+from telemetry_slice.cli.app import app
 from telemetry_slice.cli.connection import mint
 from telemetry_slice.engines.postgres.roles import API, MIGRATION, WRITER
 
@@ -84,20 +83,10 @@ class Tenant:
         assert self.acknowledged <= set(stored)
 
 
-def tslice(roles: Roles, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "telemetry_slice", *arguments],
-        env=roles.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def made(roles: Roles, *arguments: str) -> str:
-    done = tslice(roles, *arguments)
-    assert done.returncode == 0, done.stderr
+    """What `tslice` prints, run with the installation's settings."""
+    done = CliRunner(env=roles.environment).invoke(app, list(arguments))
+    assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout
 
 
@@ -116,7 +105,7 @@ def roles(own_server: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -
     addresses |= {"admin_url": own_server.url, "queue_bytes": QUEUE_BYTES}
     with LocalInstallation() as installation:
         installation.settings["TSLICE_PLACEMENT_DATABASES"] = json.dumps({"one": addresses})
-        started = Roles(installation, tmp_path_factory.mktemp("placed"))
+        started = Roles(installation, tmp_path_factory.mktemp("placed"), "--apis", "1", "--workers", "1")
         made(started, "migrate")
         try:
             started.start()
@@ -209,22 +198,3 @@ def test_a_tenants_own_server_that_stops_holds_up_that_tenant_alone(
     print(f"meanwhile {len(among)} and {len(apart)} requests of the others, each stored and read")
     for tenant in tenants.values():
         tenant.check()
-
-
-def test_the_doctor_names_placements_that_are_behind(
-    roles: Roles, tenants: dict[str, Tenant], own_server: LocalPostgres
-) -> None:
-    def mark(revision: str) -> None:
-        servers = ((own_server, "own", "telemetry"), (roles.installation.postgres, DATABASE, "tenant_apart"))
-        for server, database, schema in servers:
-            with psycopg.connect(server.url_of("postgres", server.password, database)) as connection:
-                connection.execute(f"UPDATE {schema}.alembic_version SET version_num = '{revision}'")
-
-    mark("0000")
-    try:
-        findings = doctor(roles.environment)
-    finally:
-        mark("0001")
-    for name, schema in (("placement database one", "telemetry"), ("PostgreSQL", "tenant_apart")):
-        behind = [each["found"] for each in findings[name] if not each["fine"]]
-        assert behind == [f"schema {schema} 0000, this release has 0001"], findings
