@@ -25,6 +25,14 @@ def nowhere(tmp_path, monkeypatch):
         ("TSLICE_TLS_CERT", "cert.pem", "TSLICE_TLS_KEY"),
         ("TSLICE_DATABASE_URL", "postgresql://db/tslice", "TSLICE_DATABASE_URL"),
         ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "queue_url"),
+        (
+            "TSLICE_PLACEMENT_DATABASES",
+            '{"a": {"url": "postgresql://x", "writer_url": "postgresql://y"}}',
+            "distributed",
+        ),
+        ("TSLICE_PLACEMENT_DATABASES", '{"A b": {"url": "postgresql://x", "writer_url": "postgresql://y"}}', "A b"),
+        ("TSLICE_PLACEMENT_DATABASES", '{"a": {"url": "postgresql://x"}}', "a.writer_url"),
+        ("TSLICE_PLACEMENT_DATABASES", '{"a": {"url": "mysql://x", "writer_url": "postgresql://y"}}', "a.url"),
         ("TSLICE_V1_SUNSET", "2027-01-01T00:00:00Z", "TSLICE_V1_DEPRECATION"),
     ],
 )

@@ -20,6 +20,7 @@ from telemetry_slice.engines.sql.placements import Placements
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import TenantNo
 from telemetry_slice.model.placement import SHARED, Placement
+from telemetry_slice.model.times import DAY_US
 
 NOW_US = 1_790_000_000_000_000
 NAMES = count(1)
@@ -142,6 +143,23 @@ async def test_what_is_owed_to_a_placement_is_told_once_when_it_is_back(placed):
     for _ in range(2):
         await placed.store.open_counts()
     assert (await placed.store.books(own)).rejected == {"invalid": 4}
+
+
+async def test_partitions_are_made_and_readings_expire_in_every_placement(placed, new_gate, id_at):
+    shared, own = await placed.tenant(SHARED), await placed.tenant(OWN)
+    for tenant in (shared, own):
+        await placed.store.append([new_gate().message((tenant, [("old", 5, 1), ("new", NOW_US, 2)]))])
+    while await placed.store.expire(10):
+        pass
+    assert placed.rows("telemetry", shared) == placed.rows(OWN.schema, own) == 1
+    now_us = placed.owner.execute("SELECT (extract(epoch FROM now()) * 1000000)::int8").fetchone()[0]
+    month = placed.owner.execute("SELECT to_char(now() + interval '100 days', 'YYYY_MM')").fetchone()[0]
+    assert await placed.store.ensure_partitions(now_us, 100 * DAY_US) >= 4
+    names = placed.owner.execute(
+        "SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = %s AND relkind = 'r' ORDER BY 1",
+        (f"telemetry_events_{month}",),
+    ).fetchall()
+    assert [name for (name,) in names] == ['"tenant_own-1"', "telemetry"]
 
 
 async def test_a_database_that_the_settings_do_not_name_is_away(placed, new_gate):
