@@ -27,6 +27,14 @@ def nowhere(tmp_path, monkeypatch):
         ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "queue_url"),
         ("TSLICE_REPLICA_URLS", "postgresql://replica/tslice", "TSLICE_REPLICA_URLS"),
         ("TSLICE_REPLICA_MAX_LAG_S", "0", "replica_max_lag_s"),
+        (
+            "TSLICE_PLACEMENT_DATABASES",
+            '{"a": {"url": "postgresql://x", "writer_url": "postgresql://y"}}',
+            "distributed",
+        ),
+        ("TSLICE_PLACEMENT_DATABASES", '{"A b": {"url": "postgresql://x", "writer_url": "postgresql://y"}}', "A b"),
+        ("TSLICE_PLACEMENT_DATABASES", '{"a": {"url": "postgresql://x"}}', "a.writer_url"),
+        ("TSLICE_PLACEMENT_DATABASES", '{"a": {"url": "mysql://x", "writer_url": "postgresql://y"}}', "a.url"),
         ("TSLICE_V1_SUNSET", "2027-01-01T00:00:00Z", "TSLICE_V1_DEPRECATION"),
     ],
 )

@@ -24,7 +24,7 @@ from threading import Event
 import psycopg
 
 from telemetry_slice.engines.postgres.migrate import migrate
-from telemetry_slice.engines.postgres.roles import API, MIGRATION, SIGN_IN, WRITER, install
+from telemetry_slice.engines.postgres.roles import API, MIGRATION, SCHEMAS, SIGN_IN, TELEMETRY_SCHEMA, WRITER, install
 
 from .process import ServerProcess, free_port
 
@@ -207,10 +207,13 @@ class Installation:
     writer_url: str
 
 
-def install_on(server: LocalPostgres, database: str) -> Installation:
-    """Make what is missing of roles, database and schemas on a running server; repeating it brings them up to date."""
+def install_on(server: LocalPostgres, database: str, *, placement: bool = False) -> Installation:
+    """Make what is missing of roles, database and schemas on a running server; repeating it brings them up to date.
+
+    A `placement` database has telemetry only: the registry is elsewhere.
+    """
     passwords = {role: server.password_of(role) for role in SIGN_IN}
-    install(server.url, database, passwords)
+    install(server.url, database, passwords, (TELEMETRY_SCHEMA,) if placement else SCHEMAS)
     migration, api, writer = (server.url_of(role, passwords[role], database) for role in (MIGRATION, API, WRITER))
-    migrate(migration)
+    migrate(migration, with_registry=not placement)
     return Installation(migration, api, writer)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,6 +23,20 @@ CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE
 PerSecond = Annotated[int, Field(ge=0, le=10_000_000)]
 MIB = 1 << 20
 _POSTGRES = ("postgresql://", "postgres://")
+PostgresUrl = Annotated[str, Field(pattern=r"^postgres(ql)?://")]
+DatabaseName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+
+
+class PlacementDatabase(BaseModel):
+    """A database that tenants are placed in, on any server: an address for each role, as of the installation's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: PostgresUrl
+    writer_url: PostgresUrl
+    migration_url: PostgresUrl | None = None
+    admin_url: PostgresUrl | None = None
+    queue_bytes: int = Field(256 * MIB, ge=16 * MIB)
 
 
 def _whole(value: object) -> object:
@@ -61,6 +75,11 @@ class Settings(BaseSettings):
     )
     replica_max_lag_s: float = Field(
         1.0, ge=0.1, le=10, description="Seconds that an answer of a replica may be behind the primary."
+    )
+    placement_databases: dict[DatabaseName, PlacementDatabase] = Field(
+        {},
+        description='Databases for tenants of their own, by name: {"NAME": {"url": …, "writer_url": …, "migration_url":'
+        ' …, "admin_url": …, "queue_bytes": …}}, the addresses as TSLICE_DATABASE_URL and its kin; distributed only.',
     )
     queue_url: str = Field(
         "inprocess:",
@@ -182,7 +201,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _engines_that_fit(self) -> Settings:
-        needed = {
+        needed: dict[str, object] = {
             "TSLICE_DATABASE_WRITER_URL": self.database_writer_url,
             "TSLICE_QUEUE_URL": None if self.queue_url == "inprocess:" else self.queue_url,
             "TSLICE_REDIS_URL": self.redis_url,
@@ -197,6 +216,7 @@ class Settings(BaseSettings):
                 raise ValueError("TSLICE_REPLICA_URLS must be postgresql://… addresses, comma-separated")
         else:
             needed["TSLICE_REPLICA_URLS"] = ",".join(self.replica_urls) or None
+            needed["TSLICE_PLACEMENT_DATABASES"] = self.placement_databases or None
             given = [name for name, value in needed.items() if value is not None]
             if given:
                 raise ValueError(f"{', '.join(given)} belongs to a distributed installation: set TSLICE_DATABASE_URL")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,12 +15,16 @@ import pytest
 from deploy.local.postgres import Installation, LocalPostgres, install_on
 from tests.next_release import next_release
 
-from telemetry_slice.engines.postgres.migrate import migrate
+from telemetry_slice.engines.inprocess import SystemClock
+from telemetry_slice.engines.postgres.connections import Connections
+from telemetry_slice.engines.postgres.migrate import make_schema, migrate
+from telemetry_slice.engines.postgres.placed import PlacedReaders, PlacedStore
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
 from telemetry_slice.engines.postgres.store import PostgresStore
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
+from telemetry_slice.engines.sql.placements import Placements
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sql.registry import Registry
@@ -28,6 +32,7 @@ from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import TenantNo
+from telemetry_slice.model.placement import SHARED, Placement
 
 T = TypeVar("T")
 
@@ -190,14 +195,110 @@ class OtherPostgresHarness(PostgresHarness):
     SERVER = "system_postgres_server"
 
 
+class PlacedHarness:
+    """One store over several placements; tenants take turns between them, so that neighbours lie apart."""
+
+    SERIES_LIMIT = SERIES_LIMIT
+    CRASHES = 10
+    """In all: it is the code of `PostgresHarness`, and every crash means cold backends for each placement."""
+
+    def __init__(self, request: pytest.FixtureRequest, placements: Sequence[Placement]) -> None:
+        self.server: LocalPostgres = request.getfixturevalue("postgres_server")
+        self.names: dict[str | None, str] = {None: f"placed_{next(DATABASES)}"}
+        installed = {None: install_on(self.server, self.names[None])}
+        for placement in placements:
+            if placement.schema is not None:
+                make_schema(installed[None].migration_url, placement.schema)
+            if placement.database is not None:
+                self.names[placement.database] = f"placed_{next(DATABASES)}"
+                installed[placement.database] = install_on(self.server, self.names[placement.database], placement=True)
+        self.registry = open_postgres_registry(installed[None].api_url, SystemClock())
+        directory = Placements(self.registry.database)
+        self.engines = {name: open_reading(urls.api_url) for name, urls in installed.items()}
+        self.direct = {name: readers_over(engine) for name, engine in self.engines.items()}
+        self.readers = PlacedReaders(directory, self.direct)
+        self.telemetry = SqlTelemetry(self.readers)
+        self.store = PlacedStore(
+            directory,
+            {name: Connections(urls.writer_url, size=2) for name, urls in installed.items()},
+            LetterReads(self.readers),
+            series_limit=SERIES_LIMIT,
+        )
+        self.owners = {
+            name: psycopg.connect(self.server.url_of("postgres", self.server.password, database), autocommit=True)
+            for name, database in self.names.items()
+        }
+        self.placed: dict[TenantNo, Placement] = {}
+        self._next = cycle(placements)
+        self._crashes = 0
+        self._runner = asyncio.Runner()
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def call() -> T:
+            return await work()
+
+        return self._runner.run(call())
+
+    def new_tenant(self) -> TenantNo:
+        placement = next(self._next)
+        tenant_id = f"t-{len(self.placed)}"
+        made = self.run(lambda: self.registry.tenants.create(tenant_id, "A tenant", placement=placement))
+        self.placed[made.no] = placement
+        return made.no
+
+    def crash(self) -> None:
+        self._crashes += 1
+        if self._crashes > self.CRASHES:
+            return
+        for name, owner in self.owners.items():
+            owner.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> pg_backend_pid()",
+                (self.names[name],),
+            )
+
+        async def until_back() -> None:
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        await self.store.at_each(lambda store: store.open_counts())
+                    except UnavailableError:
+                        await asyncio.sleep(0.01)
+                    else:
+                        return
+
+        self.run(until_back)
+
+    def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
+        """What lies in the tenant's own placement. What lies elsewhere is looked for by the tests of placement."""
+        placement = self.placed[tenant]
+        owner = self.owners[placement.database]
+        owner.execute("SELECT set_config('search_path', quote_ident(%s), false)", (placement.schema or "telemetry",))
+        rows = owner.execute(STORED.format(key="uuid_send(e.event_key)", tenant=tenant)).fetchall()
+        return sorted((tuple(row) for row in rows), key=repr)
+
+    def close(self) -> None:
+        self.store.close()
+        for readers in self.direct.values():
+            readers.close()
+        for engine in self.engines.values():
+            engine.dispose()
+        self.registry.close()
+        for owner in self.owners.values():
+            owner.close()
+        self._runner.close()
+
+
 DATABASES = count(1)
 STORES: dict[str, Callable[[pytest.FixtureRequest], Any]] = {
+    "database": lambda request: PlacedHarness(request, [Placement(database="one"), SHARED]),
     "postgres": PostgresHarness,
+    "schema": lambda request: PlacedHarness(request, [Placement("tenant_one"), Placement("tenant_two-2")]),
     "sqlite": SqliteHarness,
     "postgres, next schema": NextSchemaHarness,
     "postgres of the system": OtherPostgresHarness,
 }
-_SHORT = {"postgres", "sqlite"}
+_LONG = {"postgres, next schema", "postgres of the system"}
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +311,7 @@ def system_postgres_server() -> Iterator[LocalPostgres]:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=() if name in _SHORT else pytest.mark.long) for name in sorted(STORES)],
+    params=[pytest.param(name, marks=pytest.mark.long if name in _LONG else ()) for name in sorted(STORES)],
 )
 def store_harness(request: pytest.FixtureRequest) -> Iterator[StoreHarness]:
     harness = STORES[request.param](request)

@@ -1,6 +1,9 @@
 import pytest
 
+from telemetry_slice.engines.sql.placements import Placements
 from telemetry_slice.model.errors import Code, SliceError
+from telemetry_slice.model.events import TenantNo
+from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import Limits
 
 
@@ -11,6 +14,27 @@ async def test_a_tenant_is_found_by_its_id(registry, clock):
     assert created.limits == Limits(tenant_per_second=5)
     assert created.created_us == clock.us
     assert await registry.tenants.get("nobody") is None
+
+
+@pytest.mark.parametrize("placement", [SHARED, Placement("tenant_a"), Placement(database="one")])
+async def test_a_tenant_stays_where_it_was_placed(registry, placement):
+    created = await registry.tenants.create("a", "A", placement=placement)
+    assert created.placement == placement
+    await registry.tenants.change("a", name="B")
+    assert (await registry.tenants.get("a")).placement == placement
+    placements = Placements(registry.database)
+    assert await placements.of(created.no) == placement
+    assert await placements.every() == [SHARED, placement][: 1 if placement == SHARED else 2]
+
+
+async def test_who_is_not_known_is_in_the_shared_tables_until_it_is(registry):
+    """A tenant that another process has just made is looked up, not remembered as unknown."""
+    placements = Placements(registry.database)
+    first = await registry.tenants.create("first", "First")
+    assert await placements.of(TenantNo(first.no + 1)) == SHARED
+    second = await registry.tenants.create("second", "Second", placement=Placement("tenant_second"))
+    assert second.no == first.no + 1
+    assert await placements.of(second.no) == Placement("tenant_second")
 
 
 async def test_an_id_is_taken_once(registry, acme):

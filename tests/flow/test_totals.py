@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from telemetry_slice.flow.gate.totals import Totals
 from telemetry_slice.model.events import EventBatch, TenantNo
+from telemetry_slice.model.placement import Placement
 from telemetry_slice.model.times import MINUTE_US
 
 ACME, BETA = TenantNo(1), TenantNo(2)
@@ -27,6 +28,22 @@ def test_totals_run_per_tenant_and_per_minute():
     assert carried(totals, ACME, MINUTE_US - 1, 4) == (4, 9, 7)
     assert carried(totals, ACME, MINUTE_US + 1, 1) == (5, 10, 3)
     assert (totals.accepted(ACME), totals.accepted(BETA)) == (10, 1)
+
+
+def test_each_placement_has_numbers_of_its_own():
+    """They are claimed where the placement is, so they must have no gaps there."""
+    totals = Totals()
+    own = Placement("tenant_beta")
+    first = totals.message(batch(ACME, 0, 1), wants_outcome=False)
+    apart = totals.message(batch(BETA, 0, 2), wants_outcome=False, placement=own)
+    refused = totals.message(batch(BETA, 0, 2), wants_outcome=False, placement=own)
+    second = totals.message(batch(ACME, 0, 1), wants_outcome=False)
+    totals.take_back(refused)
+    again = totals.message(batch(BETA, 0, 3), wants_outcome=False, placement=own)
+    assert [each.sequence for each in (first, second)] == [each.sequence for each in (apart, again)] == [1, 2]
+    assert first.incarnation == second.incarnation == totals.incarnation_of(ACME) == totals.incarnation
+    assert apart.incarnation == again.incarnation == totals.incarnation_of(BETA) != totals.incarnation
+    assert (again.placement, again.batches[0].total) == (own, 5)
 
 
 def test_a_message_that_the_queue_refused_leaves_no_trace():

@@ -33,6 +33,9 @@ class Store:
         self.dead: dict[TenantNo, list[tuple[str, str]]] = {}
         self.claimed: set[int] = set()
 
+    async def split(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        return [messages]
+
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         self.calls += 1
         if not self.up:
@@ -154,6 +157,40 @@ async def test_an_unreachable_store_buries_nothing(monkeypatch):
                 await asyncio.sleep(0.001)
     assert len(store.stored[TenantNo(1)]) == 3
     assert store.dead == {}
+
+
+class PlacedApart(Store):
+    """Each tenant is a placement of its own; those in `away` cannot be reached."""
+
+    def __init__(self, away: set[int]) -> None:
+        super().__init__()
+        self.away = away
+
+    async def split(self, messages: Sequence[Message]) -> list[Sequence[Message]]:
+        tenants = sorted({each.batches[0].tenant for each in messages})
+        return [[each for each in messages if each.batches[0].tenant == tenant] for tenant in tenants]
+
+    async def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
+        [tenant] = {each.batches[0].tenant for each in messages}
+        if tenant in self.away:
+            raise UnavailableError("away")
+        return await super().append(messages, commit=commit)
+
+
+async def test_a_placement_that_is_away_is_retried_alone(monkeypatch):
+    """What was leased with it is stored and answered; it follows when it is back."""
+    monkeypatch.setattr(stage, "FIRST_RETRY_S", 0.001)
+    store = PlacedApart(away={2})
+    async with running(store) as queue:
+        sent = [queue.put(message(n, [str(uuid.UUID(int=n))], tenant=n % 3 + 1)) for n in range(1, 7)]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        assert [isinstance(answer, UnavailableError) for answer in answers] == [True, False, False] * 2
+        assert {held.batches[0][0] for held in await queue.held()} == {2}
+        store.away.clear()
+        async with asyncio.timeout(30):
+            while await queue.held():
+                await asyncio.sleep(0.001)
+    assert {tenant: len(names) for tenant, names in store.stored.items()} == {1: 2, 2: 2, 3: 2}
 
 
 @pytest.mark.parametrize("tenants", [1, 2])

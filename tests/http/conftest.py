@@ -11,8 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
+import psycopg
 import pytest
 import pytest_asyncio
+from deploy.local.postgres import install_on
 from sqlalchemy import text
 from tests.http.walls import KINDS, open_distributed
 
@@ -31,6 +33,9 @@ from telemetry_slice.model.tenancy import KeyKind, Role, Scope
 from telemetry_slice.model.times import rfc3339
 from telemetry_slice.ports.registry import Account
 from telemetry_slice.runtime import build_embedded
+from telemetry_slice.runtime.distributed import build_api, build_worker
+from telemetry_slice.runtime.embedded import shared_only
+from telemetry_slice.runtime.placing import make_tenant_schema
 from telemetry_slice.settings import Settings
 
 ORIGIN = "http://slice.example"
@@ -85,6 +90,7 @@ def services(access, registry, clock, telemetry):
         "cursor_secret": b"cursors",
         "version": "0.0",
         "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),
+        "place": shared_only,
         "devices_changed": lambda tenant: None,
     }
     # What these tests do not reach is not put together.
@@ -282,17 +288,86 @@ async def open_distributed_house(folder, postgres, database, **settings):
         yield House(platform, folder, client)
 
 
+class PlacedHouse(House):
+    """One of a distributed installation; its tenants take turns between the placements."""
+
+    def __init__(self, platform, settings, client):
+        super().__init__(platform, settings.data, client)
+        self.settings = settings
+        self._placements = itertools.cycle(("schema", "database", "shared"))
+        self._letters = itertools.count(1_000, 1_000)
+
+    async def tenant(self, tenant_id=None, **settings):
+        tenant_id = tenant_id or f"tenant-{next(self._count)}"
+        placement = next(self._placements)
+        if placement == "schema":
+            await asyncio.to_thread(make_tenant_schema, self.settings, tenant_id)
+        database = {"database": "one"} if placement == "database" else {}
+        await asyncio.to_thread(self._tell_letters_apart, placement, tenant_id)
+        return await super().tenant(tenant_id, placement=placement, **database, **settings)
+
+    def _tell_letters_apart(self, placement, tenant_id):
+        """Each placement numbers its letters from 1: here a foreign number must not be one's own by chance."""
+        schema, url = "telemetry", self.settings.database_migration_url
+        if placement == "schema":
+            schema = f"tenant_{tenant_id}"
+        elif placement == "database":
+            url = self.settings.placement_databases["one"].migration_url
+        with psycopg.connect(url, options="-c role=tslice_owner") as owner:
+            sequence = f'"{schema}".dead_letters_id_seq'
+            owner.execute("SELECT setval(%s, greatest(%s, nextval(%s)))", (sequence, next(self._letters), sequence))
+
+
+@asynccontextmanager
+async def open_placed_house(folder, postgres, nats, valkey, **settings):
+    """An API and a worker of a distributed installation over real servers, called without a socket."""
+    urls = await asyncio.to_thread(install_on, postgres, "placed_house")
+    own = await asyncio.to_thread(install_on, postgres, "placed_house_one", placement=True)
+    told = Settings(
+        data=folder,
+        database_url=urls.api_url,
+        database_writer_url=urls.writer_url,
+        database_migration_url=urls.migration_url,
+        placement_databases={
+            "one": {
+                "url": own.api_url,
+                "writer_url": own.writer_url,
+                "migration_url": own.migration_url,
+                "queue_bytes": 16 << 20,
+            }
+        },
+        queue_url=nats.url,
+        queue_monitor_url=nats.monitor_url,
+        queue_bytes=16 << 20,
+        redis_url=valkey.url,
+        **settings,
+    )
+    platform, worker = build_api(told), build_worker(told)
+    try:
+        await worker.start()
+        await platform.start()
+        transport = httpx2.ASGITransport(app=platform.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            yield PlacedHouse(platform, told, client)
+    finally:
+        await platform.stop()
+        await worker.stop()
+
+
 UNLIMITED = {"limit_key_per_second": 0, "limit_tenant_per_second": 0, "limit_global_per_second": 0}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(request, tmp_path_factory):
     """One platform for all tests of a module, which then share its event loop (`loop_scope="module"`): embedded, or
-    where a module asks for it, distributed.
+    where a module asks for it, distributed: with its tenants in every placement, or perhaps without one of the walls.
     """
     folder, kind = tmp_path_factory.mktemp("house"), getattr(request, "param", "embedded")
     if kind == "embedded":
         opening = open_house(folder, **UNLIMITED)
+    elif kind == "placed":
+        servers = [request.getfixturevalue(name) for name in ("postgres_server", "nats_server", "valkey")]
+        opening = open_placed_house(folder, *servers, **UNLIMITED)
     else:
         postgres = request.getfixturevalue("postgres_server")
         opening = open_distributed_house(folder, postgres, f"house_{list(KINDS).index(kind)}", **KINDS[kind])

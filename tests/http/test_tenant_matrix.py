@@ -17,14 +17,15 @@ from telemetry_slice.http.app import ROUTERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+EVERYWHERE = ("embedded", "placed", *KINDS)
 LONG = {"both walls", "filters alone"}
 """The embedded platform has filters alone too, and what either wall holds both hold together."""
 
 
 def pytest_generate_tests(metafunc):
-    """On the embedded platform, and on a distributed one, perhaps with either wall between tenants taken down."""
+    """On the embedded platform, and on distributed ones: tenants in every placement, either wall between them down."""
     if "house" in metafunc.fixturenames:
-        kinds = [pytest.param(kind, marks=pytest.mark.long if kind in LONG else ()) for kind in ("embedded", *KINDS)]
+        kinds = [pytest.param(kind, marks=pytest.mark.long if kind in LONG else ()) for kind in EVERYWHERE]
         metafunc.parametrize("house", kinds, indirect=True, scope="module")
 
 

@@ -20,6 +20,7 @@ async def test_tenants(door, as_):
         "tenantEventsPerSecond": None,
     }
     assert (shown["id"], shown["autoRegister"]) == ("gamma-7", False)
+    assert (shown["placement"], shown["database"]) == ("shared", None)
     assert (await door.post("/api/v1/tenants", json=body, headers=platform)).status_code == 409
     listed = (await door.get("/api/v1/tenants", headers=platform)).json()["tenants"]
     assert [tenant["id"] for tenant in listed] == ["acme-123", "beta-456", "gamma-7"]
@@ -43,6 +44,11 @@ async def test_tenants(door, as_):
         ({"tenantId": "a", "name": ""}, "/name"),
         ({"tenantId": "a", "name": "x", "limits": {"keyPerSecond": -1}}, "/limits/keyPerSecond"),
         ({"tenantId": "a", "name": "x", "limits": {"keyPerSecond": 1.5}}, "/limits/keyPerSecond"),
+        ({"tenantId": "a", "name": "x", "placement": "elsewhere"}, "/placement"),
+        # An installation on SQLite has no other.
+        ({"tenantId": "a", "name": "x", "placement": "schema"}, "/placement"),
+        ({"tenantId": "a", "name": "x", "placement": "database", "database": "one"}, "/placement"),
+        ({"tenantId": "a", "name": "x", "database": "one"}, "/placement"),
     ],
 )
 async def test_the_field_at_fault_is_named(door, as_, body, pointer):

@@ -21,9 +21,10 @@ START_S = 90
 
 
 class Roles(Answering):
-    """`tslice serve --role all` with the given settings, and the demo's tenants."""
+    """`tslice serve --role all` with the given settings, and the demo's tenants; `shape` are more options of it."""
 
-    def __init__(self, settings: dict[str, str], folder: Path) -> None:
+    def __init__(self, settings: dict[str, str], folder: Path, *shape: str) -> None:
+        self.shape = shape
         self.data = Path(settings["TSLICE_DATA"])
         self.log = folder / "roles.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
@@ -33,7 +34,10 @@ class Roles(Answering):
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "telemetry_slice", "serve", "--role", "all", "--port", str(self.port)],
+                [
+                    *(sys.executable, "-m", "telemetry_slice", "serve", "--role", "all"),
+                    *("--port", str(self.port), *self.shape),
+                ],
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

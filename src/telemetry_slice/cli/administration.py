@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..model.placement import PlacementKind
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 
@@ -21,7 +22,14 @@ users = typer.Typer(help="Users of a tenant.", no_args_is_help=True)
 
 OfDevice = Annotated[str | None, typer.Option("--device", help="The device whose key it is.")]
 
-TENANT_COLUMNS = (("id", "TENANT"), ("name", "NAME"), ("autoRegister", "AUTO-REGISTER"), ("createdAt", "CREATED"))
+TENANT_COLUMNS = (
+    ("id", "TENANT"),
+    ("name", "NAME"),
+    ("autoRegister", "AUTO-REGISTER"),
+    ("placement", "PLACEMENT"),
+    ("database", "DATABASE"),
+    ("createdAt", "CREATED"),
+)
 DEVICE_COLUMNS = (
     ("deviceId", "DEVICE"),
     ("label", "LABEL"),
@@ -89,19 +97,46 @@ def list_tenants(*, url: Url = None, key: Key = None, data: Data, as_json: AsJso
     show(answer["tenants"], TENANT_COLUMNS, as_json, "no tenants")
 
 
+def make_schema_of(tenant_id: str, data: Path) -> None:
+    """Make the schema of a tenant to be, where the address is known that may do so."""
+    from .configuration import settings_of
+
+    settings = settings_of(data=data)
+    if settings.database_migration_url is None:
+        return
+    from ..model.errors import UnavailableError
+    from ..runtime.placing import make_tenant_schema
+
+    try:
+        make_tenant_schema(settings, tenant_id)
+    except (UnavailableError, ValueError) as error:
+        raise CliError(str(error)) from error
+
+
 @tenants.command("create")
 def create_tenant(
     tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
     *,
     name: Annotated[str | None, typer.Option(help="Name; default: the id.")] = None,
     auto_register: Annotated[bool, typer.Option(help="Gateway keys may create devices by sending for them.")] = True,
+    placement: Annotated[
+        PlacementKind, typer.Option(help="Where its telemetry lies, for good.")
+    ] = PlacementKind.SHARED,
+    database: Annotated[
+        str | None, typer.Option(help="The placement database, by its name in TSLICE_PLACEMENT_DATABASES.")
+    ] = None,
     url: Url = None,
     key: Key = None,
     data: Data,
     as_json: AsJson = False,
 ) -> None:
-    """Create a tenant."""
+    """Create a tenant. With --placement schema its schema is made first, if TSLICE_DATABASE_MIGRATION_URL is set here;
+    else by `tslice migrate --tenant TENANT`.
+    """
+    if placement == PlacementKind.SCHEMA:
+        make_schema_of(tenant_id, data)
     body = {"tenantId": tenant_id, "name": name or tenant_id, "autoRegister": auto_register}
+    body |= given(placement=None if placement == PlacementKind.SHARED else placement.value, database=database)
     answer = ask(url, key, data, None, lambda api: api.call("POST", "/api/v1/tenants", json=body), in_tenant=False)
     show([answer], TENANT_COLUMNS, as_json, "")
 

@@ -92,8 +92,16 @@ def serve(
 
 
 @app.command()
-def migrate(*, data: Data) -> None:
-    """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL."""
+def migrate(
+    *,
+    tenant: Annotated[
+        list[str] | None, typer.Option(help="Make the schema of a tenant that is to have its own; repeatable.")
+    ] = None,
+    data: Data,
+) -> None:
+    """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL, wherever
+    tenants are placed.
+    """
     from ..engines.sql.migrate import NewerSchemaError, StillNeededError
     from ..engines.sqlite.folder import FolderBusyError
     from ..runtime import migrate_embedded
@@ -102,11 +110,15 @@ def migrate(*, data: Data) -> None:
     settings = settings_of(data=data)
     try:
         if settings.distributed:
-            from ..runtime.distributed import migrate_distributed
+            from ..runtime.placing import make_tenant_schema, migrate_distributed
 
             migrate_distributed(settings)
+            for tenant_id in tenant or ():
+                make_tenant_schema(settings, tenant_id)
             print("The database is up to date")
             return
+        if tenant:
+            raise CliError("an installation on SQLite keeps all tenants in the shared tables")
         migrate_embedded(settings)
     except (FolderBusyError, NewerSchemaError, StillNeededError, UnavailableError, ValueError) as error:
         raise CliError(str(error)) from error

@@ -10,7 +10,7 @@ from typing import Protocol
 from ..model.books import Books, HeldMessage, StoreBooks
 from ..model.events import TenantNo
 from ..model.times import MINUTE_US
-from ..ports.events import EventQueue, EventStore
+from ..ports.events import EventStore, Intake
 
 TRIES = 5
 PAUSE_S = 0.02
@@ -20,7 +20,7 @@ PAUSE_S = 0.02
 class GateTotals(Protocol):
     """The gate's side of the books."""
 
-    incarnation: bytes
+    def incarnation_of(self, tenant: TenantNo) -> bytes: ...
 
     def accepted(self, tenant: TenantNo) -> int: ...
 
@@ -30,7 +30,7 @@ class GateTotals(Protocol):
 class Bookkeeper:
     """Reads the books of a tenant."""
 
-    def __init__(self, gate: GateTotals, queue: EventQueue, store: EventStore) -> None:
+    def __init__(self, gate: GateTotals, queue: Intake, store: EventStore) -> None:
         self._gate = gate
         self._queue = queue
         self._store = store
@@ -64,7 +64,7 @@ class Bookkeeper:
                 balanced = settled <= store.announced <= settled + told
                 accepted = settled + in_flight if balanced else store.announced + in_flight
             else:
-                accepted = _accepted(tenant, {self._gate.incarnation: accepted_here}, held, store)
+                accepted = _accepted(tenant, {self._gate.incarnation_of(tenant): accepted_here}, held, store)
                 balanced = accepted == settled + in_flight
             if balanced:
                 break

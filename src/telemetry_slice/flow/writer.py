@@ -55,21 +55,32 @@ class Writer:
             messages = await self._queue.lease(self._max_events)
             began = loop.time()
             try:
-                await self.settle(messages)
-            except Exception as error:
-                if not isinstance(error, UnavailableError):
-                    # Ours or an engine's defect: it must not end the only writer without a word.
-                    log.exception("append_failed")
-                delay_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-                self._failures += 1
-                log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
-                await self._queue.retry(messages, delay_s)
+                parts = await self._store.split(messages)
+            except UnavailableError as error:
+                await self._retry(messages, error)
+            else:
+                await asyncio.gather(*(self._try_to_settle(part) for part in parts))
             early_s = began + self._gather_s - loop.time()
             if early_s > 0 and SMALL * sum(message.event_count for message in messages) < self._max_events:
                 await asyncio.sleep(early_s)
 
+    async def _try_to_settle(self, messages: Sequence[Message]) -> None:
+        try:
+            await self.settle(messages)
+        except Exception as error:
+            if not isinstance(error, UnavailableError):
+                # Ours or an engine's defect: it must not end the only writer without a word.
+                log.exception("append_failed")
+            await self._retry(messages, error)
+
+    async def _retry(self, messages: Sequence[Message], error: Exception) -> None:
+        delay_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._failures += 1
+        log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
+        await self._queue.retry(messages, delay_s)
+
     async def settle(self, messages: Sequence[Message]) -> None:
-        """Append `messages` and ack them. Raises UnavailableError with none of the unacked ones lost."""
+        """Append `messages` of one placement and ack them. Raises UnavailableError; what is not acked is not lost."""
         try:
             with APPEND_SECONDS.time():
                 settlements = await self._store.append(messages)

@@ -35,5 +35,6 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Plain, Fi
 Text200 = Annotated[str, StringConstraints(max_length=200), Plain]
 NewDeviceId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_DEVICE_ID), Plain]
 NewTenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+DatabaseName = Annotated[str, StringConstraints(max_length=64), Plain]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$", max_length=254), Plain]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..flow.access import Access
@@ -12,8 +12,11 @@ from ..flow.history import StorageGuard
 from ..flow.live import Hub
 from ..flow.query import Query
 from ..model.events import TenantNo
+from ..model.placement import Placement, PlacementKind
 from ..ports.edge import Clock
 from ..ports.registry import Accounts, Devices, Keys, Tenants
+
+Place = Callable[[str, PlacementKind, str | None], Awaitable[Placement]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Services:
         storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
         metrics_token: opens /metrics beyond loopback.
+        place: the placement that is asked for a tenant id, by kind and name of a placement database, when it is ready.
         devices_changed: called with the tenant when a device was created, changed or deleted; tells every process.
     """
 
@@ -49,4 +53,5 @@ class Services:
     storage: StorageGuard | None
     readiness: Callable[[], str | None]
     metrics_token: str | None
+    place: Place
     devices_changed: Callable[[TenantNo], None]

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from ..model.errors import Code, SliceError
+from ..model.placement import PlacementKind
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
 from .principal import TheServices, platform
 from .problems import problems
-from .schemas import Name, NewTenantId, Wire
+from .schemas import DatabaseName, Name, NewTenantId, Wire
 
 router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], dependencies=[Depends(platform)])
 
@@ -37,6 +38,8 @@ class TenantView(Wire):
     auto_register: bool
     created_at: str
     limits: TenantLimits | None
+    placement: PlacementKind
+    database: str | None
 
 
 class TenantList(Wire):
@@ -46,12 +49,14 @@ class TenantList(Wire):
 
 
 class NewTenant(Wire):
-    """A tenant to create."""
+    """A tenant to create. `placement` is where its telemetry lies, for good; `database` names a placement database."""
 
     tenant_id: NewTenantId
     name: Name
     auto_register: bool = True
     limits: TenantLimits | None = None
+    placement: PlacementKind = PlacementKind.SHARED
+    database: DatabaseName | None = None
 
 
 class TenantChange(Wire):
@@ -82,6 +87,8 @@ def view(tenant: Tenant) -> TenantView:
             key_events_per_second=limits.key_events_per_second,
             tenant_events_per_second=limits.tenant_events_per_second,
         ),
+        placement=tenant.placement.kind,
+        database=tenant.placement.database,
     )
 
 
@@ -97,9 +104,14 @@ async def list_tenants(services: TheServices) -> TenantList:
 
 @router.post("", operation_id="createTenant", status_code=201, responses=problems(409))
 async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
-    """Create a tenant."""
+    """Create a tenant. 409 also if its placement has not been made ready."""
+    placement = await services.place(body.tenant_id, body.placement, body.database)
     tenant = await services.tenants.create(
-        body.tenant_id, body.name, auto_register=body.auto_register, limits=_limits(body.limits) or Limits()
+        body.tenant_id,
+        body.name,
+        auto_register=body.auto_register,
+        limits=_limits(body.limits) or Limits(),
+        placement=placement,
     )
     return view(tenant)
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
+from .placement import SHARED, Placement
 from .times import rfc3339
 
 TenantNo = NewType("TenantNo", int)
@@ -239,16 +240,19 @@ class Message:
     """What travels through the queue: numbered by its gate, so that a lost or repeated one is seen.
 
     Attributes:
-        incarnation: 16 random bytes drawn when the gate started.
+        incarnation: 16 random bytes that its gate has drawn since it started, for this placement.
         sequence: 1, 2, 3, … within the incarnation, without gaps.
         batches: one per tenant.
         wants_outcome: whether a sender waits for the outcome of each event.
+        placement: where its tenants' telemetry lies. Known to the gate, which numbers the messages of each placement
+            by themselves; it does not travel.
     """
 
     incarnation: bytes
     sequence: int
     batches: tuple[EventBatch, ...]
     wants_outcome: bool = False
+    placement: Placement = SHARED
 
     @property
     def event_count(self) -> int:

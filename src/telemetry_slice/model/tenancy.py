@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .events import TenantNo
+from .placement import SHARED, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Tenant:
     auto_register: bool
     limits: Limits
     created_us: int
+    placement: Placement = SHARED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,8 @@ from ..model.events import EventBatch, Message, Settlement, TenantNo
 from ..model.series import DeadLetter
 
 
-class EventQueue(Protocol):
-    """Durable, at-least-once hand-over from gates to writers. No order is promised across tenants.
-
-    Within a tenant the order is kept, or no message is ever lost: a message's running totals must not announce an
-    earlier one that will never be settled. So a number that `put` was given becomes durable before any later one of
-    its gate, or QueueFullError gives it back.
-
-    One queue is one lane: what is in it waits for one database. Tenants share a lane fairly: a lease takes from each
-    tenant in turn, as far as the engine looks ahead.
-    """
+class Intake(Protocol):
+    """The gates' end of the queue."""
 
     async def put(self, message: Message) -> None:
         """Return only when the message would survive kill -9 of every process.
@@ -30,15 +22,6 @@ class EventQueue(Protocol):
             UnavailableError: whether it will survive is unknown. It stays in the queue as long as this process lives,
                 and the queue goes on trying to keep and deliver it, under the same number.
         """
-
-    async def lease(self, max_events: int) -> Sequence[Message]:
-        """Wait for messages and take some, about `max_events` events in all, at least one message."""
-
-    async def ack(self, messages: Sequence[Message]) -> None:
-        """Forget settled messages. Acking twice is a no-op. An ack that is lost means another delivery."""
-
-    async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
-        """Give leased messages back. They are leased again after `delay_s`, before newer ones of their tenant."""
 
     async def held(self) -> Sequence[HeldMessage]:
         """What the queue holds, leased or not.
@@ -51,12 +34,40 @@ class EventQueue(Protocol):
         """
 
 
+class EventQueue(Intake, Protocol):
+    """Durable, at-least-once hand-over from gates to writers. No order is promised across tenants.
+
+    Within a tenant the order is kept, or no message is ever lost: a message's running totals must not announce an
+    earlier one that will never be settled. So a number that `put` was given becomes durable before any later one of
+    its gate, or QueueFullError gives it back.
+
+    One queue is one lane: what is in it waits for one database. Tenants share a lane fairly: a lease takes from each
+    tenant in turn, as far as the engine looks ahead.
+    """
+
+    async def lease(self, max_events: int) -> Sequence[Message]:
+        """Wait for messages and take some, about `max_events` events in all, at least one message."""
+
+    async def ack(self, messages: Sequence[Message]) -> None:
+        """Forget settled messages. Acking twice is a no-op. An ack that is lost means another delivery."""
+
+    async def retry(self, messages: Sequence[Message], delay_s: float) -> None:
+        """Give leased messages back. They are leased again after `delay_s`, before newer ones of their tenant."""
+
+
 class EventStore(Protocol):
     """Keeps events exactly once. The only writer of events, ledger, dead letters and books."""
 
+    async def split(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
+        """`messages` in parts that one transaction each can settle, in their order: those of one placement.
+
+        Raises UnavailableError when a tenant's placement cannot be looked up.
+        """
+
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
-        """Settle messages in one transaction, durable on return: claim each message by (incarnation, sequence), claim
-        event ids, store the claimed, tell duplicates from conflicts by meaning, bury the dead, bump the books.
+        """Settle messages of one placement in one transaction, durable on return: claim each message by (incarnation,
+        sequence), claim event ids, store the claimed, tell duplicates from conflicts by meaning, bury the dead, bump
+        the books.
 
         The same (tenant, id) again is a duplicate if its meaning is the same and a dead letter `conflict` otherwise,
         within one call as well as across calls; the first in order of messages wins. A message claimed before is

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ..model.events import TenantNo
+from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
 
 NO_LIMITS = Limits()
@@ -17,9 +18,15 @@ class Tenants(Protocol):
     """Every tenant of the installation."""
 
     async def create(
-        self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = NO_LIMITS
+        self,
+        tenant_id: str,
+        name: str,
+        *,
+        auto_register: bool = True,
+        limits: Limits = NO_LIMITS,
+        placement: Placement = SHARED,
     ) -> Tenant:
-        """Raises SliceError CONFLICT if the id is taken."""
+        """Raises SliceError CONFLICT if the id is taken. That `placement` is ready is the caller's business."""
 
     async def get(self, tenant_id: str) -> Tenant | None: ...
 

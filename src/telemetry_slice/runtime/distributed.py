@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
 from ..engines.inprocess import LocalCache, SystemClock, TokenBuckets
 from ..engines.nats.envelope import largest_message_bytes
+from ..engines.nats.lanes import Lanes
 from ..engines.nats.queue import JetStreamQueue
 from ..engines.nats.settings import LaneSettings
+from ..engines.postgres.connections import Connections
 from ..engines.postgres.leader import Leader
-from ..engines.postgres.migrate import migrate
+from ..engines.postgres.placed import PlacedReaders, PlacedStore
 from ..engines.postgres.reads import open_reading, readers_over
 from ..engines.postgres.registry import open_registry
 from ..engines.postgres.replicas import ReplicatedReaders
-from ..engines.postgres.roles import API, MIGRATION, WRITER, install_named
-from ..engines.postgres.store import PostgresStore
+from ..engines.postgres.store import CONNECTIONS
 from ..engines.redis.bus import RedisBus
 from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.letters import LetterReads
-from ..engines.sql.readers import Readers
+from ..engines.sql.placements import Placements
+from ..engines.sql.readers import TenantReaders
 from ..flow.history import keep_retention
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
+from ..model.placement import Placement
 from ..model.times import DAY_US
+from ..ports.edge import Clock
 from ..settings import Settings
+from .placing import place
 from .platform import DRAIN_S, Front, Loop, Loops, Platform, Role, every, settle_collector
 
 log = structlog.get_logger()
@@ -36,6 +42,7 @@ WRITER_LOOPS = 2
 """One leases and prepares while another waits for the database."""
 GATHER_S = 0.025
 """A transaction costs as much as a hundred events in it; what arrives in a fortieth of a second shares one."""
+SHARED_LANE = "shared"
 PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
 BACKFILL_EVERY_S = 30.0
@@ -50,93 +57,95 @@ def _url(value: str | None) -> str:
     return value
 
 
-def queue_of(settings: Settings) -> JetStreamQueue:
-    """The lane that all tenants share."""
+def lanes_of(settings: Settings) -> dict[str | None, JetStreamQueue]:
+    """The lane of each placement database, by its name; None = the one of the installation's own database."""
+    lanes: dict[str | None, JetStreamQueue] = {None: _lane(settings, SHARED_LANE, settings.queue_bytes)}
+    for name, database in settings.placement_databases.items():
+        lanes[name] = _lane(settings, f"database-{name}", database.queue_bytes)
+    return lanes
+
+
+def _lane(settings: Settings, lane: str, max_bytes: int) -> JetStreamQueue:
     largest = largest_message_bytes(settings.max_decoded_bytes, settings.max_request_events)
     return JetStreamQueue(
         LaneSettings(
             tuple(url.strip() for url in settings.queue_url.split(",")),
+            lane=lane,
             monitor_url=settings.queue_monitor_url,
             durability_assumed=settings.queue_durability == "assumed",
             replicas=settings.queue_replicas,
-            max_bytes=settings.queue_bytes,
+            max_bytes=max_bytes,
             max_message_bytes=largest,
         )
     )
 
 
-class _Database:
-    """The reading side and the store that one process works with."""
+class _Databases:
+    """The registry, and reading side and store of all placements, that one process works with.
 
-    def __init__(self, settings: Settings) -> None:
-        self.reading = open_reading(_url(settings.database_url))
-        self.readers: Readers = readers_over(self.reading)
-        self.store = PostgresStore(
-            _url(settings.database_writer_url), LetterReads(self.readers), series_limit=settings.max_series
+    Attributes:
+        replicated: what answers reads on the installation's own database where there are replicas of it.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, *, replica_urls: Sequence[str] = ()) -> None:
+        urls: dict[str | None, tuple[str, str]] = {
+            None: (_url(settings.database_url), _url(settings.database_writer_url))
+        }
+        urls |= {name: (database.url, database.writer_url) for name, database in settings.placement_databases.items()}
+        self.registry = open_registry(_url(settings.database_url), clock)
+        placements = Placements(self.registry.database)
+        self._reading = {name: open_reading(api_url) for name, (api_url, _) in urls.items()}
+        self._direct = {name: readers_over(engine) for name, engine in self._reading.items()}
+        self.replicated: ReplicatedReaders | None = None
+        readers: dict[str | None, TenantReaders] = dict(self._direct)
+        if replica_urls:
+            self.replicated = readers[None] = ReplicatedReaders(
+                self._direct[None], _url(settings.database_url), replica_urls, max_lag_s=settings.replica_max_lag_s
+            )
+        self.readers = PlacedReaders(placements, readers)
+        self.store = PlacedStore(
+            placements,
+            {name: Connections(writer_url, size=CONNECTIONS) for name, (_, writer_url) in urls.items()},
+            LetterReads(self.readers),
+            series_limit=settings.max_series,
         )
 
     def close(self) -> None:
         self.store.close()
-        self.readers.close()
-        self.reading.dispose()
-
-
-def _replicated(settings: Settings, primary: Readers) -> ReplicatedReaders | None:
-    """Readers over `primary` and the replicas; None where there are none."""
-    if not settings.replica_urls:
-        return None
-    return ReplicatedReaders(
-        primary, _url(settings.database_url), settings.replica_urls, max_lag_s=settings.replica_max_lag_s
-    )
+        if self.replicated:
+            self.replicated.close()
+        for readers in self._direct.values():
+            readers.close()
+        for engine in self._reading.values():
+            engine.dispose()
+        self.registry.close()
 
 
 def _tell_nobody(_url: str) -> None:
     """The address belongs to the supervisor that owns the socket."""
 
 
-def migrate_distributed(settings: Settings) -> None:
-    """Bring the database's schemas up to date; with an administrator's address, after making what is missing of roles.
-
-    Raises:
-        ValueError: an address is missing or does not fit.
-        UnavailableError: the server cannot be reached or refuses.
-        NewerSchemaError: a newer release has written it.
-        StillNeededError: a revision takes away what a release that is being served needs.
-    """
-    migration_url = settings.database_migration_url
-    if migration_url is None:
-        raise ValueError("TSLICE_DATABASE_MIGRATION_URL must be set: the role that may change tables")
-    if settings.database_admin_url is not None:
-        urls = {
-            MIGRATION: migration_url,
-            API: _url(settings.database_url),
-            WRITER: _url(settings.database_writer_url),
-        }
-        install_named(settings.database_admin_url, urls)
-    migrate(migration_url)
-
-
 def build_api(settings: Settings) -> Platform:
     """One of the API processes; they share nothing but the servers and the folder's secrets."""
     clock = SystemClock()
-    registry = open_registry(_url(settings.database_url), clock)
-    database = _Database(settings)
-    replicated = _replicated(settings, database.readers)
-    queue = queue_of(settings)
+    databases = _Databases(settings, clock, replica_urls=settings.replica_urls)
+    replicated = databases.replicated
+    queue = Lanes(lanes_of(settings))
     bus = RedisBus(_url(settings.redis_url))
     cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
     limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
     front = Front(
         settings,
         clock,
-        registry=registry,
-        readers=replicated or database.readers,
-        store=database.store,
+        registry=databases.registry,
+        readers=databases.readers,
+        store=databases.store,
         queue=queue,
         bus=bus,
         cache=cache,
         limiter=limiter,
         storage=None,
+        place=partial(place, settings),
         lag_s=settings.replica_max_lag_s if replicated else 0.0,
     )
     loops = Loops()
@@ -169,34 +178,35 @@ def build_api(settings: Settings) -> Platform:
         await limiter.stop()
         await cache.stop()
         front.access.close()
-        if replicated:
-            await asyncio.to_thread(replicated.close)
-        await asyncio.to_thread(database.close)
-        await asyncio.to_thread(registry.close)
+        await asyncio.to_thread(databases.close)
 
     return Platform(front.app, front.services, start=start, stop=stop, tell_url=_tell_nobody, state=front.state)
 
 
 def build_worker(settings: Settings) -> Role:
-    """One of the writers: queue → store."""
-    database = _Database(settings)
-    queue = queue_of(settings)
+    """One of the writers: queue → store. Each lane has a writer of its own, which waits for its database alone."""
+    databases = _Databases(settings, SystemClock())
+    lanes = lanes_of(settings)
     bus = RedisBus(_url(settings.redis_url))
-    writer = Writer(queue, database.store, bus, max_events=settings.batch_events, gather_s=GATHER_S)
     loops = Loops()
 
+    def writer_of(name: str | None) -> Writer:
+        # Whatever waits in the lane of a placement database belongs there: no registry is asked.
+        store = databases.store if name is None else databases.store.at(Placement(database=name))
+        return Writer(lanes[name], store, bus, max_events=settings.batch_events, gather_s=GATHER_S)
+
     async def start() -> None:
-        await queue.start()
+        await asyncio.gather(*(lane.start() for lane in lanes.values()))
         await bus.start()
-        loops.start(partial(run_writers, writer, WRITER_LOOPS))
+        loops.start(*(partial(run_writers, writer_of(name), WRITER_LOOPS) for name in lanes))
         settle_collector()
 
     async def stop() -> None:
         """What is leased and not settled is given back: another writer, or this one after a restart, has it next."""
         await loops.end()
-        await queue.close()
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
         await bus.stop()
-        await asyncio.to_thread(database.close)
+        await asyncio.to_thread(databases.close)
 
     return Role(start=start, stop=stop)
 
@@ -204,30 +214,30 @@ def build_worker(settings: Settings) -> Role:
 def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
-    database = _Database(settings)
+    databases = _Databases(settings, clock)
     leader = Leader(_url(settings.database_writer_url))
     loops = Loops()
 
     async def make_partitions() -> None:
         while True:
-            made = await database.store.ensure_partitions(clock.now_us(), PARTITIONS_AHEAD_US)
+            made = await databases.store.ensure_partitions(clock.now_us(), PARTITIONS_AHEAD_US)
             if made:
                 log.info("partitions_made", count=made)
             await asyncio.sleep(PARTITIONS_EVERY_S)
 
     async def fill() -> None:
-        while await database.store.backfill():
+        while await databases.store.backfill():
             await asyncio.sleep(BACKFILL_PAUSE_S)
 
     duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill)]
     if settings.retention_days is not None:
-        duties.append(partial(keep_retention, database.store, clock, settings.retention_days))
+        duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
 
     async def start() -> None:
         loops.start(partial(leader.lead, duties))
 
     async def stop() -> None:
         await loops.end()
-        await asyncio.to_thread(database.close)
+        await asyncio.to_thread(databases.close)
 
     return Role(start=start, stop=stop)

@@ -18,7 +18,8 @@ from ..engines.sqlite.registry import open_database, open_registry
 from ..engines.sqlite.store import SqliteStore, WriterProcess
 from ..flow.history import StorageGuard, keep_retention
 from ..flow.writer import Writer
-from ..model.errors import UnavailableError
+from ..model.errors import UnavailableError, invalid
+from ..model.placement import SHARED, Placement, PlacementKind
 from ..settings import Settings
 from .platform import DRAIN_S, Front, Loops, Platform, settle_collector
 
@@ -43,6 +44,14 @@ def _open_telemetry(settings: Settings) -> Database:
     upgrade(database.writer, "telemetry")
     database.writer.dispose()
     return database
+
+
+async def shared_only(tenant_id: str, kind: PlacementKind, database: str | None) -> Placement:
+    """The placement of every tenant here. Raises SliceError INVALID when another is asked for."""
+    del tenant_id
+    if kind != PlacementKind.SHARED or database is not None:
+        raise invalid("/placement", "On SQLite all tenants share their tables: a placement apart needs PostgreSQL.")
+    return SHARED
 
 
 def build_embedded(settings: Settings) -> Platform:
@@ -79,6 +88,7 @@ def build_embedded(settings: Settings) -> Platform:
         cache=LocalCache(),
         limiter=TokenBuckets(),
         storage=guard,
+        place=shared_only,
     )
     loops = Loops()
 

@@ -25,14 +25,14 @@ from ..flow.live import Hub
 from ..flow.query import Query
 from ..http.app import ASGIApp, create_app
 from ..http.ingest import Ingest, IngestLimits
-from ..http.services import Services
+from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
 from ..model.times import to_us
 from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
-from ..ports.events import DeadLetters, EventQueue, EventStore
+from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
 
 log = structlog.get_logger()
@@ -192,11 +192,12 @@ class Front:
         registry: Registry,
         readers: TenantReaders,
         store: Store,
-        queue: EventQueue,
+        queue: Intake,
         bus: Bus,
         cache: Cache,
         limiter: Limiter,
         storage: StorageGuard | None,
+        place: Place,
         lag_s: float = 0.0,
     ) -> None:
         """What `readers` answer is at most `lag_s` behind the store."""
@@ -234,6 +235,7 @@ class Front:
             storage=storage,
             readiness=self.state,
             metrics_token=settings.metrics_token,
+            place=place,
             devices_changed=devices_changed,
         )
         self.app = self._application(settings)

@@ -28,7 +28,7 @@ from .counters import write_counts, write_totals
 from .identity import bucket_of
 from .rows import Rows
 from .series import CACHED, SeriesIds, SeriesKey
-from .transaction import transaction
+from .transaction import Session, transaction
 
 _DUPLICATE, _DEAD = int(Outcome.DUPLICATE), int(Outcome.DEAD)
 
@@ -114,7 +114,7 @@ class Appender:
         # How many appends from now on expect ids that were claimed before. Threads may miscount it: it is a guess.
         self._careful = 0
 
-    def append(self, connection: Connection, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
+    def append(self, connection: Session, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         """As `ports.events.EventStore.append` promises."""
         tenants = {batch.tenant for message in messages for batch in message.batches}
         # In a pipeline statements are sent together up to the next answer that is looked at: six round trips in all.
@@ -141,7 +141,7 @@ class Appender:
             for message_verdicts, new in zip(verdicts, fresh, strict=True)
         ]
 
-    def _fold(self, connection: Connection, incarnations: Iterable[bytes]) -> None:
+    def _fold(self, connection: Session, incarnations: Iterable[bytes]) -> None:
         with self._lock:
             self._claimed.update(incarnations)
             due = [gate for gate, count in self._claimed.items() if count >= claims.FOLD_EVERY]

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ...model.events import Message
 from .arrays import int8s, uuids
+from .transaction import Session, transaction
 
 FOLD_EVERY = 256
 """Claims of a gate after which its rows are folded."""
@@ -53,10 +54,10 @@ def settled(rows: Sequence[int], floor: int) -> tuple[int, frozenset[int]]:
     return floor, frozenset(ahead)
 
 
-def fold(connection: Connection, incarnation: bytes) -> None:
+def fold(connection: Session, incarnation: bytes) -> None:
     """Raise a gate's floor over its settled messages and delete their rows, in one transaction."""
     gate = UUID(bytes=incarnation)
-    with connection.transaction():
+    with transaction(connection, ()):
         connection.execute(
             "INSERT INTO message_floors (incarnation, claimed) VALUES (%s, 0) ON CONFLICT DO NOTHING", (gate,)
         )

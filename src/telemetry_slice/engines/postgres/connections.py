@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.pq import TransactionStatus
 
 from ...model.errors import DataError, UnavailableError
 from . import arrays
 from .connect import CONNECT, is_alive, sever
-from .transaction import as_store_error
+from .roles import TELEMETRY_SCHEMA
+from .transaction import Session, as_store_error
 
 T = TypeVar("T")
 
@@ -64,10 +64,10 @@ class Connections:
         self._url = url
         self._deadline_s = deadline_s
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="store")
-        self._idle: list[Connection] = []
+        self._idle: list[Session] = []
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns. It is carried to its end also when the caller is cancelled.
+    async def run(self, work: Callable[[Session], T], schema: str = TELEMETRY_SCHEMA) -> T:
+        """What `work` returns, on the tables of `schema`. It is carried to its end also when the caller is cancelled.
 
         Raises:
             DataError: a value cannot be kept.
@@ -84,15 +84,16 @@ class Connections:
             if not done.cancelled():
                 done.exception()
 
-        future = loop.run_in_executor(self._threads, self._call, call, work)
+        future = loop.run_in_executor(self._threads, self._call, call, work, schema)
         future.add_done_callback(ended)
         return await asyncio.shield(future)
 
-    def _call(self, call: _Call, work: Callable[[Connection], T]) -> T:
-        connection: Connection | None = None
+    def _call(self, call: _Call, work: Callable[[Session], T], schema: str) -> T:
+        connection: Session | None = None
         call.begins()
         try:
             connection = self._take()
+            connection.schema = schema
             call.begins_on(connection)
             result = work(connection)
         except Exception as error:
@@ -115,14 +116,14 @@ class Connections:
             self._idle.append(connection)
         return result
 
-    def _take(self) -> Connection:
+    def _take(self) -> Session:
         while self._idle:
             with suppress(IndexError):
                 idle = self._idle.pop()
                 if is_alive(idle):
                     return idle
                 idle.close()
-        connection = psycopg.connect(self._url, **CONNECT)
+        connection = Session.connect(self._url, **CONNECT)
         arrays.register(connection.adapters)
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         return connection

@@ -13,7 +13,7 @@ from ...model.books import StoreBooks
 from ..sql.settling import Counts
 from . import claims
 from .arrays import int4s, int8s, texts, uuids
-from .transaction import transaction
+from .transaction import Session, transaction
 
 _COUNTS = """
     INSERT INTO book_counts AS b (tenant_no, minute_us, entry, code, count, slot)
@@ -67,7 +67,7 @@ def _columns(values: Mapping[Any, int]) -> tuple[tuple[Any, ...], list[int]]:
     return tuple(zip(*keys, strict=True)), [values[key] for key in keys]
 
 
-def reject(connection: Connection, rejected: Sequence[tuple[int, int, str, int]]) -> None:
+def reject(connection: Session, rejected: Sequence[tuple[int, int, str, int]]) -> None:
     """Add (tenant, received minute µs, code, count)."""
     counts = Counts()
     for tenant, minute_us, code, count in rejected:
@@ -76,7 +76,7 @@ def reject(connection: Connection, rejected: Sequence[tuple[int, int, str, int]]
         write_counts(connection, counts)
 
 
-def read(connection: Connection, tenant: int, from_us: int | None, to_us: int | None) -> StoreBooks:
+def read(connection: Session, tenant: int, from_us: int | None, to_us: int | None) -> StoreBooks:
     """Counts of one tenant, all or by received minute, in one snapshot."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:

@@ -13,7 +13,7 @@ from ..sql.settling import Counts, Verdicts, detail_of, settlement_of
 from .append import Appender
 from .arrays import Uuids, uuids
 from .counters import write_counts
-from .transaction import transaction
+from .transaction import Session, transaction
 
 
 class Letters:
@@ -22,7 +22,7 @@ class Letters:
     def __init__(self, appender: Appender) -> None:
         self._appender = appender
 
-    def mend(self, connection: Connection, tenant: TenantNo, letter_id: int, event: EventBatch) -> bool:
+    def mend(self, connection: Session, tenant: TenantNo, letter_id: int, event: EventBatch) -> bool:
         """As `ports.events.DeadLetters.mend`; whether there was such a letter."""
         values = (
             _key(event),
@@ -40,12 +40,12 @@ class Letters:
                 letter_id,
             )
 
-    def discard(self, connection: Connection, tenant: TenantNo, letter_id: int) -> bool:
+    def discard(self, connection: Session, tenant: TenantNo, letter_id: int) -> bool:
         """As `ports.events.DeadLetters.discard`."""
         with transaction(connection, [tenant]):
             return _change(connection, "state = 'discarded'", (), tenant, letter_id)
 
-    def replay(self, connection: Connection, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
+    def replay(self, connection: Session, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
         """As `ports.events.DeadLetters.replay`."""
         with transaction(connection, [tenant]):
             letter = connection.execute(

@@ -12,13 +12,14 @@ None is a superuser, none may pass by row-level security, and those that serve o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from ...model.errors import UnavailableError
 from .connect import CONNECT
 
 OWNER = "tslice_owner"
@@ -29,6 +30,12 @@ SIGN_IN = (MIGRATION, API, WRITER)
 
 REGISTRY_SCHEMA = "registry"
 TELEMETRY_SCHEMA = "telemetry"
+TENANT_SCHEMAS = "tenant_"
+"""What the names of tenants' own schemas begin with."""
+LONGEST_NAME = 63
+"""Bytes of a name that the server keeps; what is longer it cuts off without a word."""
+
+SCHEMAS = (REGISTRY_SCHEMA, TELEMETRY_SCHEMA)
 
 # Kept by the server for each role, so that they hold through a pooler that shares connections, too.
 _ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -49,10 +56,22 @@ _ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def install_named(admin_url: str, urls: Mapping[str, str]) -> None:
+def schema_of(tenant_id: str) -> str:
+    """The name of a tenant's own schema. Raises ValueError if the tenant's id is too long for it."""
+    name = TENANT_SCHEMAS + tenant_id
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f"of a tenant with a schema of its own the id has at most {LONGEST_NAME - len(TENANT_SCHEMAS)} characters"
+        )
+    return name
+
+
+def install_named(admin_url: str, urls: Mapping[str, str], schemas: Sequence[str] = SCHEMAS) -> None:
     """`install` what the roles' own `urls` (by role) speak of: their passwords and their database.
 
-    Raises ValueError when a URL has another user, no password, or another database than the rest.
+    Raises:
+        ValueError: a URL has another user, no password, or another database than the rest.
+        UnavailableError: the server cannot be reached, or refuses.
     """
     passwords: dict[str, str] = {}
     databases: set[str] = set()
@@ -64,11 +83,14 @@ def install_named(admin_url: str, urls: Mapping[str, str]) -> None:
         databases.add(str(given["dbname"]))
     if len(databases) != 1:
         raise ValueError(f"the roles' addresses name several databases: {', '.join(sorted(databases))}")
-    install(admin_url, databases.pop(), passwords)
+    try:
+        install(admin_url, databases.pop(), passwords, schemas)
+    except psycopg.Error as error:
+        raise UnavailableError(f"roles and database cannot be made: {error}") from error
 
 
-def install(admin_url: str, database: str, passwords: Mapping[str, str]) -> None:
-    """Make what is missing of roles and database; `passwords` has one for each role of `SIGN_IN`.
+def install(admin_url: str, database: str, passwords: Mapping[str, str], schemas: Sequence[str] = SCHEMAS) -> None:
+    """Make what is missing of roles, database and `schemas`; `passwords` has one for each role of `SIGN_IN`.
 
     `admin_url` belongs to a role that may create roles and databases. Repeating it changes passwords and settings.
     """
@@ -95,7 +117,7 @@ def install(admin_url: str, database: str, passwords: Mapping[str, str]) -> None
                 )
     with psycopg.connect(admin_url, dbname=database, autocommit=True, **CONNECT) as admin:
         _run(admin, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        for schema in (REGISTRY_SCHEMA, TELEMETRY_SCHEMA):
+        for schema in schemas:
             _run(admin, "CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}", Identifier(schema), Identifier(OWNER))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import Connection
+from psycopg.sql import Identifier
 
 from ...model.errors import DataError, UnavailableError
+from .roles import TELEMETRY_SCHEMA
 
 _DATA_CLASSES = frozenset({"22", "23", "54"})
 """SQLSTATE classes that speak of values: data exception, integrity constraint, limit of the program exceeded."""
@@ -17,12 +20,25 @@ _CHECK_VIOLATION = "23514"
 """No check constraint is ours: this one says that no partition takes the row, which is no fault of the row."""
 
 
+_BEGIN = "SELECT set_config('app.tenants', %s, true), set_config('search_path', %s, true)"
+
+
+class Session(Connection[tuple[Any, ...]]):
+    """A connection, and the schema in which its transactions look for their tables."""
+
+    schema = TELEMETRY_SCHEMA
+
+
 @contextmanager
-def transaction(connection: Connection, tenants: Iterable[int], *, commit: bool = True) -> Iterator[None]:
-    """A transaction that sees and changes rows of `tenants` only; rolled back on an exception or without `commit`."""
+def transaction(connection: Session, tenants: Iterable[int], *, commit: bool = True) -> Iterator[None]:
+    """A transaction on the session's schema that sees and changes rows of `tenants` only.
+
+    It is rolled back on an exception or without `commit`.
+    Schema and tenants are set for this transaction alone: behind a pooler the next one may be anybody's.
+    """
     try:
         names = ",".join(map(str, sorted(set(tenants))))
-        connection.execute("SELECT set_config('app.tenants', %s, true)", (names,))
+        connection.execute(_BEGIN, (names, Identifier(connection.schema).as_string()))
         yield
         if commit:
             connection.commit()

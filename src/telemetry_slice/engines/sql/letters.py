@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from ...model.events import TenantNo, event_id_of
 from ...model.series import DeadLetter
-from .readers import Readers
+from .readers import TenantReaders
 from .rows import fetch_rows
 from .telemetry_tables import dead_letters
 
@@ -35,7 +35,7 @@ def _letter(row: Sequence[Any]) -> DeadLetter:
 class LetterReads:
     """The reading half of `ports.events.DeadLetters`."""
 
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: TenantReaders) -> None:
         self._readers = readers
 
     async def list(

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
+from ...model.placement import SHARED, Placement
 from ...model.tenancy import Limits, Tenant
 from ...ports.edge import Clock
 from ...ports.registry import NO_LIMITS
@@ -34,6 +35,7 @@ def tenant_of(row: AnyRow) -> Tenant:
             at[tenants.c.tenant_events_per_second],
         ),
         created_us=at[tenants.c.created_us],
+        placement=Placement(at[tenants.c.placement_schema], at[tenants.c.placement_database]),
     )
 
 
@@ -47,14 +49,27 @@ def _limit_columns(limits: Limits) -> dict[str, int | None]:
 
 
 def insert_tenant(
-    connection: Connection, tenant_id: str, name: str, *, auto_register: bool, limits: Limits, now_us: int
+    connection: Connection,
+    tenant_id: str,
+    name: str,
+    *,
+    auto_register: bool,
+    limits: Limits,
+    now_us: int,
+    placement: Placement = SHARED,
 ) -> Tenant:
     """Raises SliceError CONFLICT if the id is taken; the transaction is spoilt then."""
     try:
         row = connection.execute(
             tenants.insert()
             .values(
-                tenant_id=tenant_id, name=name, auto_register=auto_register, created_us=now_us, **_limit_columns(limits)
+                tenant_id=tenant_id,
+                name=name,
+                auto_register=auto_register,
+                created_us=now_us,
+                placement_schema=placement.schema,
+                placement_database=placement.database,
+                **_limit_columns(limits),
             )
             .returning(*TENANT_COLUMNS)
         ).one()
@@ -71,12 +86,24 @@ class SqlTenants:
         self._clock = clock
 
     async def create(
-        self, tenant_id: str, name: str, *, auto_register: bool = True, limits: Limits = NO_LIMITS
+        self,
+        tenant_id: str,
+        name: str,
+        *,
+        auto_register: bool = True,
+        limits: Limits = NO_LIMITS,
+        placement: Placement = SHARED,
     ) -> Tenant:
         now_us = self._clock.now_us()
         return await self._database.write(
             lambda connection: insert_tenant(
-                connection, tenant_id, name, auto_register=auto_register, limits=limits, now_us=now_us
+                connection,
+                tenant_id,
+                name,
+                auto_register=auto_register,
+                limits=limits,
+                now_us=now_us,
+                placement=placement,
             )
         )
 

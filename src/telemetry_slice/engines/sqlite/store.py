@@ -144,6 +144,9 @@ class SqliteStore:
         self._writer = writer
         self._letters = letters
 
+    async def split(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
+        return [messages]
+
     async def append(self, messages: Sequence[Message], *, commit: bool = True) -> Sequence[Settlement]:
         plain = await self._writer.call("append", encode_append(messages, commit=commit))
         return [settlement_from(settlement) for settlement in plain]

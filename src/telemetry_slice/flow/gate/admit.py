@@ -16,7 +16,7 @@ from ...model.tenancy import DeviceKey, GatewayKey, KeyPrincipal, Limits, Tenant
 from ...model.times import HOUR_US
 from ...observe import ACCEPTED_EVENTS, REJECTED_EVENTS, UNKNOWN_FIELDS
 from ...ports.edge import Bus, Clock, Limiter, Quota, Verdict
-from ...ports.events import EventQueue
+from ...ports.events import Intake
 from ...ports.registry import Devices
 from .capacity import Capacity
 from .decode import Decoded, Rejected
@@ -98,7 +98,7 @@ class Gate:
 
     def __init__(
         self,
-        queue: EventQueue,
+        queue: Intake,
         devices: Devices,
         limiter: Limiter,
         bus: Bus,
@@ -205,7 +205,7 @@ class Gate:
         return receipt
 
     async def _put(self, tenant: Tenant, receipt: Receipt, wait_s: float | None) -> None:
-        message = self.totals.message(receipt.batch, wants_outcome=wait_s is not None)
+        message = self.totals.message(receipt.batch, wants_outcome=wait_s is not None, placement=tenant.placement)
         learned = None if wait_s is None else asyncio.Event()
 
         def learn(settlement: Settlement) -> None:

@@ -6,31 +6,56 @@ import os
 from collections import Counter
 
 from ...model.events import EventBatch, Message, TenantNo
+from ...model.placement import SHARED, Placement
 from ...model.times import MINUTE_US
 
 MINUTES_KEPT = 60
 """So far a clock may be set back without a gap in the books of a range."""
 
 
-class Totals:
-    """Numbers messages without gaps and keeps what was accepted, per tenant, since this gate started."""
+class _Numbers:
+    """The numbers of the messages to one placement: claimed there, they have no gaps there."""
+
+    __slots__ = ("incarnation", "last")
 
     def __init__(self) -> None:
         self.incarnation = os.urandom(16)
-        self._sequence = 0
+        self.last = 0
+
+
+class Totals:
+    """Numbers the messages to each placement without gaps; counts what was accepted, per tenant, since the start."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Placement, _Numbers] = {SHARED: _Numbers()}
+        # Of the tenants that have sent something.
+        self._incarnations: dict[TenantNo, bytes] = {}
         self._accepted: Counter[TenantNo] = Counter()
         self._minutes: dict[TenantNo, dict[int, int]] = {}
         self._rejected: Counter[tuple[TenantNo, int, str]] = Counter()
 
-    def message(self, batch: EventBatch, *, wants_outcome: bool) -> Message:
-        """The next message, carrying the running totals with `batch` included."""
-        self._sequence += 1
+    @property
+    def incarnation(self) -> bytes:
+        """Under which the messages for the shared tables are numbered."""
+        return self._numbers[SHARED].incarnation
+
+    def incarnation_of(self, tenant: TenantNo) -> bytes:
+        """Under which the tenant's messages are numbered; some incarnation of this gate if there are none yet."""
+        return self._incarnations.get(tenant, self.incarnation)
+
+    def message(self, batch: EventBatch, *, wants_outcome: bool, placement: Placement = SHARED) -> Message:
+        """The next message to `placement`, carrying the running totals with `batch` included."""
+        numbers = self._numbers.get(placement)
+        if numbers is None:
+            numbers = self._numbers[placement] = _Numbers()
+        numbers.last += 1
+        self._incarnations[batch.tenant] = numbers.incarnation
         self._count(batch, len(batch))
-        return Message(self.incarnation, self._sequence, (batch,), wants_outcome)
+        return Message(numbers.incarnation, numbers.last, (batch,), wants_outcome, placement)
 
     def take_back(self, message: Message) -> None:
-        """Undo `message`, the newest one, which the queue has refused."""
-        self._sequence -= 1
+        """Undo `message`, the newest one to its placement, which the queue has refused."""
+        self._numbers[message.placement].last -= 1
         for batch in message.batches:
             self._count(batch, -len(batch))
 

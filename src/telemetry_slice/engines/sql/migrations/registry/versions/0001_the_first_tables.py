@@ -46,6 +46,9 @@ tenants = Table(
     Column("key_events_per_second", Integer),
     Column("tenant_events_per_second", Integer),
     Column("created_us", BigInteger, nullable=False),
+    # Where its telemetry lies; both NULL: in the shared tables.
+    Column("placement_schema", TEXT),
+    Column("placement_database", TEXT),
     # Numbers are in the events for good: none is given out twice.
     sqlite_autoincrement=True,
 )
