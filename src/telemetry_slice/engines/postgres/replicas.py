@@ -24,7 +24,7 @@ from ...model.errors import UnavailableError
 from ...model.events import TenantNo
 from ...model.series import Seen
 from ...observe import READ_FALLBACKS, READS, REPLICA_LAG, REPLICA_SERVES
-from ..sql.readers import DEADLINE_S, THREADS, Readers
+from ..sql.readers import Readers
 from .connect import sever
 from .connections import Connections
 from .positions import (
@@ -69,13 +69,13 @@ class BehindError(UnavailableError):
 class Replica:
     """One replica: reads there, how far it is behind, whether it serves. `url` signs in as the API role."""
 
-    def __init__(self, url: str, *, max_lag_s: float, threads: int = THREADS, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, url: str, *, max_lag_s: float) -> None:
         self.name = name_of(url)
         self.serves = False
         self._max_lag_s = max_lag_s
-        self._engine = open_reading(url, threads=threads)
+        self._engine = open_reading(url)
         # A read binds itself to its tenant, once the replica has been found far enough.
-        self._readers = Readers(self._engine, interrupt=sever, threads=threads, deadline_s=deadline_s)
+        self._readers = Readers(self._engine, interrupt=sever)
         self._looks = Connections(url, size=1, deadline_s=LOOK_S)
         # When the primary was asked and where it was, the oldest first; those that the replica has reached are dropped.
         self._asked: deque[tuple[float, int]] = deque(maxlen=REMEMBERED_LOOKS)
@@ -84,11 +84,15 @@ class Replica:
         self._good_looks = 0
         self._away = asyncio.Event()
         REPLICA_SERVES.labels(self.name).set(0)
+        REPLICA_LAG.labels(self.name).set_function(self._lag_s)
+
+    def _lag_s(self) -> float:
+        return monotonic() - self._has_all_before_s
 
     @property
     def may_answer(self) -> bool:
         """Whether it serves and is known to be no further behind than it may be."""
-        return self.serves and monotonic() - self._has_all_before_s <= self._max_lag_s
+        return self.serves and self._lag_s() <= self._max_lag_s
 
     async def look(self, asked_s: float, primary: LogPosition) -> None:
         """Compare it with where the primary was, which was asked at `asked_s` (monotonic) or later."""
@@ -114,8 +118,7 @@ class Replica:
         self._asked.append((asked_s, primary.lsn))
         while self._asked and self._asked[0][1] <= here.lsn:
             self._has_all_before_s = self._asked.popleft()[0]
-        lag_s = monotonic() - self._has_all_before_s
-        REPLICA_LAG.labels(self.name).set(lag_s)
+        lag_s = self._lag_s()
         if lag_s > self._max_lag_s:
             self.leave(f"is {lag_s:.1f} s behind")
         elif lag_s > self._max_lag_s / 2:
@@ -191,20 +194,9 @@ class ReplicatedReaders:
     has what the caller has `seen`, the primary answers.
     """
 
-    def __init__(
-        self,
-        primary: Readers,
-        primary_url: str,
-        replica_urls: Sequence[str],
-        *,
-        max_lag_s: float,
-        threads: int = THREADS,
-        deadline_s: float = DEADLINE_S,
-    ) -> None:
+    def __init__(self, primary: Readers, primary_url: str, replica_urls: Sequence[str], *, max_lag_s: float) -> None:
         """`primary` reads on `primary_url`; all URLs sign in as the API role."""
-        self.replicas = [
-            Replica(url, max_lag_s=max_lag_s, threads=threads, deadline_s=deadline_s) for url in replica_urls
-        ]
+        self.replicas = [Replica(url, max_lag_s=max_lag_s) for url in replica_urls]
         self._primary = primary
         self._positions = Connections(primary_url, size=1, deadline_s=LOOK_S)
         self._look_every_s = max_lag_s / LOOKS
@@ -212,7 +204,9 @@ class ReplicatedReaders:
 
     async def watch(self) -> None:
         """Look at the replicas for ever. Until it has, the primary answers everything."""
-        await asyncio.gather(*(self._watch(replica) for replica in self.replicas))
+        async with asyncio.TaskGroup() as watches:
+            for replica in self.replicas:
+                watches.create_task(self._watch(replica))
 
     async def _watch(self, replica: Replica) -> None:
         while True:
