@@ -112,6 +112,11 @@ async def test_a_replica_that_is_close_answers_and_keeps_tenants_apart(replicate
     assert await replicated.run(acme.no, is_replica)
     assert answered_by(replica.name) == before + 1
 
+    def kind(connection):
+        return connection.scalar(text("SHOW transaction_isolation")), is_replica(connection)
+
+    assert await replicated.run(acme.no, kind) == ("repeatable read", True)
+
     def everything(connection):
         return is_replica(connection), connection.scalars(text("SELECT tenant_no FROM telemetry_events")).all()
 

@@ -149,21 +149,23 @@ class Replica:
             REPLICA_SERVES.labels(self.name).set(0)
             log.warning("replica_left", replica=self.name, why=why)
 
-    async def read(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight) -> tuple[T, Sight]:
-        """What `read` returns, and what it has seen.
+    async def read(
+        self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight | None
+    ) -> tuple[T, Sight | None]:
+        """What `read` returns, and, to who has `seen` something, what it has seen.
 
         Raises:
             BehindError: it has not replayed what was `seen`, or was started anew from an older state.
             UnavailableError: the read did not come to its end here; another node may answer it.
             SliceError: as `TenantReaders.run`.
         """
-        at_least = max(seen.lsn, self._replayed)
+        at_least = self._replayed if seen is None else max(seen.lsn, self._replayed)
 
-        def there(connection: Connection) -> tuple[T, Sight]:
+        def there(connection: Connection) -> tuple[T, Sight | None]:
             if not has_replayed(connection, at_least):
                 raise BehindError(f"{self.name} has not replayed {at_least}")
             see_only(connection, tenant)
-            return read(connection), sight_on_standby(connection)
+            return read(connection), None if seen is None else sight_on_standby(connection)
 
         work = asyncio.ensure_future(self._readers.run(tenant, there))
         away = asyncio.ensure_future(self._away.wait())
@@ -222,12 +224,19 @@ class ReplicatedReaders:
 
     async def run(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Seen | None = None) -> T:
         """See `TenantReaders`."""
-        seen = Seen() if seen is None else seen
-        before = Sight.parse(seen.sight)
+        if seen is None:
+            return (await self._run(tenant, read, None))[0]
+        answer, sight = await self._run(tenant, read, Sight.parse(seen.sight))
+        seen.sight = str(sight)
+        return answer
+
+    async def _run(
+        self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight | None
+    ) -> tuple[T, Sight | None]:
         why = "none_serves"
         for replica in self._in_turn():
             try:
-                answer, sight = await replica.read(tenant, read, before)
+                answer = await replica.read(tenant, read, seen)
             except BehindError:
                 why = "behind"
             except UnavailableError as error:
@@ -237,18 +246,18 @@ class ReplicatedReaders:
                 break
             else:
                 READS.labels(replica.name).inc()
-                seen.sight = str(sight)
                 return answer
         READ_FALLBACKS.labels(why).inc()
 
-        def there(connection: Connection) -> tuple[T, Sight]:
-            if before.xmax:
-                _wait_until_shown(connection, tenant, before.xmax)
+        def there(connection: Connection) -> tuple[T, Sight | None]:
+            if seen is None:
+                return read(connection), None
+            if seen.xmax:
+                _wait_until_shown(connection, tenant, seen.xmax)
             return read(connection), sight_on_primary(connection)
 
-        answer, sight = await self._primary.run(tenant, there)
+        answer = await self._primary.run(tenant, there)
         READS.labels("primary").inc()
-        seen.sight = str(sight)
         return answer
 
     def _in_turn(self) -> Iterator[Replica]:
