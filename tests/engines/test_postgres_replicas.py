@@ -37,6 +37,7 @@ from telemetry_slice.engines.postgres.examine_replicas import examine_replicas
 from telemetry_slice.engines.postgres.positions import LogPosition, of_primary
 from telemetry_slice.engines.postgres.replicas import Replica, name_of
 from telemetry_slice.engines.postgres.roles import API
+from telemetry_slice.engines.sql.readers import DEADLINE_S
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.gate.letters import Letters
@@ -110,6 +111,11 @@ async def test_a_replica_that_is_close_answers_and_keeps_tenants_apart(replicate
     before = answered_by(replica.name)
     assert await replicated.run(acme.no, is_replica)
     assert answered_by(replica.name) == before + 1
+
+    def kind(connection):
+        return connection.scalar(text("SHOW transaction_isolation")), is_replica(connection)
+
+    assert await replicated.run(acme.no, kind) == ("repeatable read", True)
 
     def everything(connection):
         return is_replica(connection), connection.scalars(text("SELECT tenant_no FROM telemetry_events")).all()
@@ -260,7 +266,7 @@ async def test_a_read_on_a_replica_that_goes_is_read_again_on_the_primary(cluste
         with cluster.frozen():
             assert await work is False
     # Without being moved it would end at its deadline, and as an error.
-    assert time.monotonic() - started < module.DEADLINE_S
+    assert time.monotonic() - started < DEADLINE_S
     await eventually(lambda: replica.may_answer, "the replica is back")
 
 

@@ -85,9 +85,13 @@ def _one(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...
 
 
 def has_replayed(connection: Connection, lsn: int) -> bool:
-    """Whether a standby shows all up to `lsn` to a transaction that begins from now on: the open one is ended."""
+    """Whether a standby shows all up to `lsn` to a transaction that begins from now on; none is open."""
+    isolation = connection.get_execution_options()["isolation_level"]
+    # Without a transaction of its own it is one round trip.
+    connection.execution_options(isolation_level="AUTOCOMMIT")
     replayed = connection.execute(_REPLAYED, {"lsn": lsn}).scalar_one()
     connection.rollback()
+    connection.execution_options(isolation_level=isolation)
     return bool(replayed)
 
 

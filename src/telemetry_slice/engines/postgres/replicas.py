@@ -24,7 +24,7 @@ from ...model.errors import UnavailableError
 from ...model.events import TenantNo
 from ...model.series import Seen
 from ...observe import READ_FALLBACKS, READS, REPLICA_LAG, REPLICA_SERVES
-from ..sql.readers import DEADLINE_S, THREADS, Readers
+from ..sql.readers import Readers
 from .connect import sever
 from .connections import Connections
 from .positions import (
@@ -69,13 +69,13 @@ class BehindError(UnavailableError):
 class Replica:
     """One replica: reads there, how far it is behind, whether it serves. `url` signs in as the API role."""
 
-    def __init__(self, url: str, *, max_lag_s: float, threads: int = THREADS, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, url: str, *, max_lag_s: float) -> None:
         self.name = name_of(url)
         self.serves = False
         self._max_lag_s = max_lag_s
-        self._engine = open_reading(url, threads=threads)
+        self._engine = open_reading(url)
         # A read binds itself to its tenant, once the replica has been found far enough.
-        self._readers = Readers(self._engine, interrupt=sever, threads=threads, deadline_s=deadline_s)
+        self._readers = Readers(self._engine, interrupt=sever)
         self._looks = Connections(url, size=1, deadline_s=LOOK_S)
         # When the primary was asked and where it was, the oldest first; those that the replica has reached are dropped.
         self._asked: deque[tuple[float, int]] = deque(maxlen=REMEMBERED_LOOKS)
@@ -84,11 +84,15 @@ class Replica:
         self._good_looks = 0
         self._away = asyncio.Event()
         REPLICA_SERVES.labels(self.name).set(0)
+        REPLICA_LAG.labels(self.name).set_function(self._lag_s)
+
+    def _lag_s(self) -> float:
+        return monotonic() - self._has_all_before_s
 
     @property
     def may_answer(self) -> bool:
         """Whether it serves and is known to be no further behind than it may be."""
-        return self.serves and monotonic() - self._has_all_before_s <= self._max_lag_s
+        return self.serves and self._lag_s() <= self._max_lag_s
 
     async def look(self, asked_s: float, primary: LogPosition) -> None:
         """Compare it with where the primary was, which was asked at `asked_s` (monotonic) or later."""
@@ -114,8 +118,7 @@ class Replica:
         self._asked.append((asked_s, primary.lsn))
         while self._asked and self._asked[0][1] <= here.lsn:
             self._has_all_before_s = self._asked.popleft()[0]
-        lag_s = monotonic() - self._has_all_before_s
-        REPLICA_LAG.labels(self.name).set(lag_s)
+        lag_s = self._lag_s()
         if lag_s > self._max_lag_s:
             self.leave(f"is {lag_s:.1f} s behind")
         elif lag_s > self._max_lag_s / 2:
@@ -146,21 +149,23 @@ class Replica:
             REPLICA_SERVES.labels(self.name).set(0)
             log.warning("replica_left", replica=self.name, why=why)
 
-    async def read(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight) -> tuple[T, Sight]:
-        """What `read` returns, and what it has seen.
+    async def read(
+        self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight | None
+    ) -> tuple[T, Sight | None]:
+        """What `read` returns, and, to who has `seen` something, what it has seen.
 
         Raises:
             BehindError: it has not replayed what was `seen`, or was started anew from an older state.
             UnavailableError: the read did not come to its end here; another node may answer it.
             SliceError: as `TenantReaders.run`.
         """
-        at_least = max(seen.lsn, self._replayed)
+        at_least = self._replayed if seen is None else max(seen.lsn, self._replayed)
 
-        def there(connection: Connection) -> tuple[T, Sight]:
+        def there(connection: Connection) -> tuple[T, Sight | None]:
             if not has_replayed(connection, at_least):
                 raise BehindError(f"{self.name} has not replayed {at_least}")
             see_only(connection, tenant)
-            return read(connection), sight_on_standby(connection)
+            return read(connection), None if seen is None else sight_on_standby(connection)
 
         work = asyncio.ensure_future(self._readers.run(tenant, there))
         away = asyncio.ensure_future(self._away.wait())
@@ -191,20 +196,9 @@ class ReplicatedReaders:
     has what the caller has `seen`, the primary answers.
     """
 
-    def __init__(
-        self,
-        primary: Readers,
-        primary_url: str,
-        replica_urls: Sequence[str],
-        *,
-        max_lag_s: float,
-        threads: int = THREADS,
-        deadline_s: float = DEADLINE_S,
-    ) -> None:
+    def __init__(self, primary: Readers, primary_url: str, replica_urls: Sequence[str], *, max_lag_s: float) -> None:
         """`primary` reads on `primary_url`; all URLs sign in as the API role."""
-        self.replicas = [
-            Replica(url, max_lag_s=max_lag_s, threads=threads, deadline_s=deadline_s) for url in replica_urls
-        ]
+        self.replicas = [Replica(url, max_lag_s=max_lag_s) for url in replica_urls]
         self._primary = primary
         self._positions = Connections(primary_url, size=1, deadline_s=LOOK_S)
         self._look_every_s = max_lag_s / LOOKS
@@ -212,7 +206,9 @@ class ReplicatedReaders:
 
     async def watch(self) -> None:
         """Look at the replicas for ever. Until it has, the primary answers everything."""
-        await asyncio.gather(*(self._watch(replica) for replica in self.replicas))
+        async with asyncio.TaskGroup() as watches:
+            for replica in self.replicas:
+                watches.create_task(self._watch(replica))
 
     async def _watch(self, replica: Replica) -> None:
         while True:
@@ -228,12 +224,19 @@ class ReplicatedReaders:
 
     async def run(self, tenant: TenantNo, read: Callable[[Connection], T], seen: Seen | None = None) -> T:
         """See `TenantReaders`."""
-        seen = Seen() if seen is None else seen
-        before = Sight.parse(seen.sight)
+        if seen is None:
+            return (await self._run(tenant, read, None))[0]
+        answer, sight = await self._run(tenant, read, Sight.parse(seen.sight))
+        seen.sight = str(sight)
+        return answer
+
+    async def _run(
+        self, tenant: TenantNo, read: Callable[[Connection], T], seen: Sight | None
+    ) -> tuple[T, Sight | None]:
         why = "none_serves"
         for replica in self._in_turn():
             try:
-                answer, sight = await replica.read(tenant, read, before)
+                answer = await replica.read(tenant, read, seen)
             except BehindError:
                 why = "behind"
             except UnavailableError as error:
@@ -243,18 +246,18 @@ class ReplicatedReaders:
                 break
             else:
                 READS.labels(replica.name).inc()
-                seen.sight = str(sight)
                 return answer
         READ_FALLBACKS.labels(why).inc()
 
-        def there(connection: Connection) -> tuple[T, Sight]:
-            if before.xmax:
-                _wait_until_shown(connection, tenant, before.xmax)
+        def there(connection: Connection) -> tuple[T, Sight | None]:
+            if seen is None:
+                return read(connection), None
+            if seen.xmax:
+                _wait_until_shown(connection, tenant, seen.xmax)
             return read(connection), sight_on_primary(connection)
 
-        answer, sight = await self._primary.run(tenant, there)
+        answer = await self._primary.run(tenant, there)
         READS.labels("primary").inc()
-        seen.sight = str(sight)
         return answer
 
     def _in_turn(self) -> Iterator[Replica]:
