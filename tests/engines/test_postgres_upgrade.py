@@ -14,9 +14,10 @@ from deploy.local.postgres import install_on
 from psycopg.errors import UndefinedColumn
 from tests.next_release import next_release
 
+from telemetry_slice.engines.postgres.connect import engine
 from telemetry_slice.engines.postgres.migrate import migrate
 from telemetry_slice.engines.postgres.store import PostgresStore
-from telemetry_slice.engines.sql.migrate import StillNeededError, release_name
+from telemetry_slice.engines.sql.migrate import StillNeededError, refuse_while_needed, release_name
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import Outcome
 
@@ -186,3 +187,13 @@ async def test_nothing_is_taken_away_that_somebody_still_reads(installed, store,
     assert "detail" not in columns(owner, "dead_letters")
     with pytest.raises(UndefinedColumn):
         owner.execute("SELECT detail FROM dead_letters")
+
+
+def test_the_registry_has_readers_too(installed):
+    urls, _ = installed
+    owning = engine(urls.migration_url, size=1, options="-c role=tslice_owner -c search_path=registry")
+    with owning.connect() as connection, psycopg.connect(urls.api_url, application_name=release_name()):
+        refuse_while_needed(connection, "registry", "0001")
+        with pytest.raises(StillNeededError, match="registry-0001"):
+            refuse_while_needed(connection, "registry", "0002")
+    owning.dispose()
