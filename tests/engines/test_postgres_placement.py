@@ -38,7 +38,8 @@ class Placed:
         self.registry = open_registry(self.urls.api_url, SystemClock())
         self.placements = Placements(self.registry.database)
         self.reading = open_reading(self.urls.api_url)
-        self.readers = PlacedReaders(self.placements, {None: readers_over(self.reading)})
+        self.direct = readers_over(self.reading)
+        self.readers = PlacedReaders(self.placements, {None: self.direct})
         self.owner = psycopg.connect(server.url_of("postgres", server.password, self.database), autocommit=True)
         self.store = self.store_of(PlacedStore)
 
@@ -57,7 +58,7 @@ class Placed:
 
     def close(self):
         self.store.close()
-        self.readers.close()
+        self.direct.close()
         self.reading.dispose()
         self.registry.close()
         self.owner.close()
@@ -193,7 +194,7 @@ def test_functions_of_a_schema_work_on_that_schema(placed):
         "SELECT proname, array_to_string(proconfig, ' ') FROM pg_proc WHERE pronamespace = 'tenant_own-1'::regnamespace"
         " AND prosecdef"
     ).fetchall()
-    assert len(found) == 4
+    assert len(found) == 5
     assert all('search_path="tenant_own-1", pg_temp' in settings for _, settings in found)
 
 

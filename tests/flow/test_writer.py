@@ -193,6 +193,23 @@ async def test_a_placement_that_is_away_is_retried_alone(monkeypatch):
     assert {tenant: len(names) for tenant, names in store.stored.items()} == {1: 2, 2: 2, 3: 2}
 
 
+async def test_a_store_that_is_away_for_hours_is_tried_for_as_long(monkeypatch):
+    """More failures than a power of two can count in a float."""
+    monkeypatch.setattr(stage, "FIRST_RETRY_S", 0.0)
+    store = Store()
+    store.up = False
+    async with running(store) as queue:
+        with pytest.raises(UnavailableError):
+            await queue.put(message(1, [str(uuid.UUID(int=1))]))
+        async with asyncio.timeout(60):
+            while store.calls < 1_100:
+                await asyncio.sleep(0)
+            store.up = True
+            while await queue.held():
+                await asyncio.sleep(0.001)
+    assert len(store.stored[TenantNo(1)]) == 1
+
+
 @pytest.mark.parametrize("tenants", [1, 2])
 async def test_a_store_that_refuses_half_of_everything_is_suspected(monkeypatch, tenants):
     """For several tenants at once the writer pauses instead of burying; one tenant's bad device is just that."""

@@ -103,7 +103,7 @@ class Supervisor:
 
     async def _keep(self, each: Member) -> None:
         loop = asyncio.get_running_loop()
-        failures = 0
+        restart_s = FIRST_RESTART_S
         while not self._stopping.is_set():
             async with self._turns[each.name]:
                 running = self._running.get(each.name)
@@ -116,8 +116,8 @@ class Supervisor:
             if self._running[each.name] is not running:
                 # Replaced on purpose: the other one is to be kept from now on.
                 continue
-            failures = 0 if loop.time() - began > HEALTHY_S else failures + 1
-            delay_s = min(LAST_RESTART_S, FIRST_RESTART_S * 2**failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            restart_s = FIRST_RESTART_S if loop.time() - began > HEALTHY_S else min(LAST_RESTART_S, 2 * restart_s)
+            delay_s = restart_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             log.error("role_ended", name=each.name, returncode=code, restart_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
 

@@ -44,7 +44,7 @@ class Writer:
         self._bus = bus
         self._max_events = max_events
         self._gather_s = gather_s
-        self._failures = 0
+        self._retry_s = FIRST_RETRY_S
         # (tenants of the message, whether it held data errors) of the last messages.
         self._lately: deque[tuple[frozenset[int], bool]] = deque(maxlen=PAUSE_WINDOW)
 
@@ -74,8 +74,8 @@ class Writer:
             await self._retry(messages, error)
 
     async def _retry(self, messages: Sequence[Message], error: Exception) -> None:
-        delay_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2**self._failures) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        self._failures += 1
+        delay_s = self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
         log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
         await self._queue.retry(messages, delay_s)
 
@@ -95,7 +95,7 @@ class Writer:
             WRITER_PAUSED.set(0)
             for message in messages[-PAUSE_WINDOW:]:
                 self._remember(message, bad=False)
-        self._failures = 0
+        self._retry_s = FIRST_RETRY_S
         settled = [0, 0, 0]
         for message, settlement in zip(messages, settlements, strict=True):
             for outcomes in settlement.outcomes:

@@ -80,6 +80,7 @@ class Consumer:
         self._room = asyncio.Event()
         self._topped = asyncio.Event()
         self._paused = False
+        self._resuming: asyncio.TimerHandle | None = None
         self._pulls = 0
         self._pull_inbox = ""
         self._trouble = ""
@@ -152,7 +153,10 @@ class Consumer:
         self._paused = True
         self._ready.clear()
         loop = asyncio.get_running_loop()
-        loop.call_later(delay_s, self._resume)
+        # One pause for all who lease: each ending one of its own, two would soon try without any.
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._resuming = loop.call_later(delay_s, self._resume)
         limit = loop.time() - self._settings.hold_s
         stale = {
             pack.number: pack
@@ -172,16 +176,13 @@ class Consumer:
     async def _give_back(self, stale: Iterable[_Pack], delay_s: float) -> None:
         """Let another writer try the packs of which nothing is leased here."""
         waiting = {(message.incarnation, message.sequence) for line in self._lines.values() for message in line}
-        for pack in stale:
-            if not pack.open <= waiting:
-                continue
+        given = [pack for pack in stale if pack.open <= waiting]
+        for pack in given:
             del self._packs[pack.number]
             for key in pack.open:
                 self._holders[key].remove(pack)
                 if not self._holders[key]:
                     del self._holders[key]
-            log.warning("pack_given_back", lane=self._settings.lane, pack=pack.number, messages=len(pack.open))
-            await self._say(pack.reply, _nak(delay_s))
         self._lines = OrderedDict(
             (tenant, kept)
             for tenant, line in self._lines.items()
@@ -189,6 +190,10 @@ class Consumer:
         )
         self._events = sum(message.event_count for line in self._lines.values() for message in line)
         self._room.set()
+        # Said when all is settled here: whoever else gives back meanwhile finds nothing half done.
+        for pack in given:
+            log.warning("pack_given_back", lane=self._settings.lane, pack=pack.number, messages=len(pack.open))
+            await self._say(pack.reply, _nak(delay_s))
 
     # ------------------------------------------------------------------------------------------------- pulling
     async def _pull(self) -> None:
