@@ -37,7 +37,7 @@ PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
 
 
-def _url(value: str | None) -> str:
+def url_of(value: str | None) -> str:
     """A setting that `Settings` has made sure of."""
     if value is None:
         raise ValueError("the installation is not distributed")
@@ -63,10 +63,10 @@ class _Database:
     """The reading side and the store that one process works with."""
 
     def __init__(self, settings: Settings) -> None:
-        self.reading = open_reading(_url(settings.database_url))
+        self.reading = open_reading(url_of(settings.database_url))
         self.readers: Readers = readers_over(self.reading)
         self.store = PostgresStore(
-            _url(settings.database_writer_url), LetterReads(self.readers), series_limit=settings.max_series
+            url_of(settings.database_writer_url), LetterReads(self.readers), series_limit=settings.max_series
         )
 
     def close(self) -> None:
@@ -93,8 +93,8 @@ def migrate_distributed(settings: Settings) -> None:
     if settings.database_admin_url is not None:
         urls = {
             MIGRATION: migration_url,
-            API: _url(settings.database_url),
-            WRITER: _url(settings.database_writer_url),
+            API: url_of(settings.database_url),
+            WRITER: url_of(settings.database_writer_url),
         }
         install_named(settings.database_admin_url, urls)
     migrate(migration_url)
@@ -103,12 +103,12 @@ def migrate_distributed(settings: Settings) -> None:
 def build_api(settings: Settings) -> Platform:
     """One of the API processes; they share nothing but the servers and the folder's secrets."""
     clock = SystemClock()
-    registry = open_registry(_url(settings.database_url), clock)
+    registry = open_registry(url_of(settings.database_url), clock)
     database = _Database(settings)
     queue = queue_of(settings)
-    bus = RedisBus(_url(settings.redis_url))
-    cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
-    limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
+    bus = RedisBus(url_of(settings.redis_url))
+    cache = RedisCache(url_of(settings.redis_url), LocalCache(max_rows=0))
+    limiter = RedisLimiter(url_of(settings.redis_url), TokenBuckets())
     front = Front(
         settings,
         clock,
@@ -159,7 +159,7 @@ def build_worker(settings: Settings) -> Role:
     """One of the writers: queue → store."""
     database = _Database(settings)
     queue = queue_of(settings)
-    bus = RedisBus(_url(settings.redis_url))
+    bus = RedisBus(url_of(settings.redis_url))
     writer = Writer(queue, database.store, bus, max_events=settings.batch_events)
     loops = Loops()
 
@@ -183,7 +183,7 @@ def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, retention. Several may run; one works."""
     clock = SystemClock()
     database = _Database(settings)
-    leader = Leader(_url(settings.database_writer_url))
+    leader = Leader(url_of(settings.database_writer_url))
     loops = Loops()
 
     async def make_partitions() -> None:

@@ -29,10 +29,15 @@ def migrate_embedded(settings: Settings) -> None:
     """Bring the data folder's schemas up to date. Raises FolderBusyError, NewerSchemaError."""
     lock = FolderLock(settings.data)
     try:
-        open_registry(settings.data / REGISTRY, SystemClock()).close()
-        _open_telemetry(settings).reader.dispose()
+        migrate_folder(settings)
     finally:
         lock.release()
+
+
+def migrate_folder(settings: Settings) -> None:
+    """As `migrate_embedded`, for whoever holds the folder's lock."""
+    open_registry(settings.data / REGISTRY, SystemClock()).close()
+    _open_telemetry(settings).reader.dispose()
 
 
 def _open_telemetry(settings: Settings) -> Database:

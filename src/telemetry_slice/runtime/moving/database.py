@@ -1,0 +1,80 @@
+"""Moving a tenant from or to a distributed installation, which goes on serving the others meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from ...engines.postgres import moving as postgres
+from ...engines.sqlite.secrets import load_secrets
+from ...flow.moving import fingerprint_of
+from ...model.books import StoreBooks
+from ...model.events import TenantNo
+from ...ports.moving import MoveRefusedError, TenantSink, TenantSource
+from ...settings import Settings
+from ..distributed import queue_of, url_of
+
+DRAIN_S = 60.0
+"""For what is in flight to be settled."""
+_POLL_S = 0.2
+
+
+@contextmanager
+def source(settings: Settings, tenant_id: str, now_us: int, said: Callable[[str], None]) -> Iterator[TenantSource]:
+    """As `runtime.moving.End`. Raises MoveRefusedError for a tenant that is not quiet."""
+    api_url, writer_url = url_of(settings.database_url), url_of(settings.database_writer_url)
+    pepper = fingerprint_of(load_secrets(settings.data).pepper)
+    tenant = postgres.tenant_no(api_url, tenant_id)
+    postgres.make_room(writer_url, now_us)
+    said("waiting until nothing is in flight")
+    before = asyncio.run(_quiet(settings, tenant))
+    if (lacking := before.announced - _settled(before)) > 0:
+        said(
+            f"warning: {lacking} events were announced that are neither settled nor in the queue; look at the books"
+            " before you rely on the parcel"
+        )
+    with closing(postgres.DatabaseSource(api_url, writer_url, tenant_id, pepper=pepper, now_us=now_us)) as reading:
+        yield reading
+    if asyncio.run(_quiet(settings, tenant)) != before:
+        raise MoveRefusedError(
+            f"events of {tenant_id} came while it was exported; nothing was written: let its senders pause, then repeat"
+        )
+
+
+@contextmanager
+def sink(settings: Settings, now_us: int) -> Iterator[tuple[TenantSink, bytes]]:
+    """As `runtime.moving.End`."""
+    api_url, writer_url = url_of(settings.database_url), url_of(settings.database_writer_url)
+    pepper = load_secrets(settings.data).pepper
+    postgres.make_room(writer_url, now_us)
+    with closing(postgres.DatabaseSink(api_url, writer_url)) as taking:
+        yield taking, pepper
+
+
+def _settled(books: StoreBooks) -> int:
+    return books.stored + books.duplicate + sum(books.dead.values())
+
+
+async def _quiet(settings: Settings, tenant: TenantNo) -> StoreBooks:
+    """The tenant's own counts in the store, of which nothing is in the queue. Raises MoveRefusedError."""
+    queue = queue_of(settings)
+    try:
+        await queue.start()
+        deadline = time.monotonic() + DRAIN_S
+        while True:
+            held = await queue.held()
+            waiting = sum(batch[2] for message in held for batch in message.batches if batch[0] == tenant)
+            if not waiting:
+                books = await asyncio.to_thread(postgres.settled, url_of(settings.database_writer_url), tenant)
+                return replace(books, claimed={}, ahead={})
+            if time.monotonic() > deadline:
+                raise MoveRefusedError(
+                    f"{waiting} events of the tenant are in flight: let its senders pause, see that a writer runs, then"
+                    " repeat"
+                )
+            await asyncio.sleep(_POLL_S)
+    finally:
+        await queue.close(0)
