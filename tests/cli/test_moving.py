@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from platform_process import tslice
 
+from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.sqlite.registry import open_registry
-from telemetry_slice.engines.sqlite.secrets import ensure_secrets
 from telemetry_slice.flow.access import new_signing_key
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from deploy.local.nats import NatsServer
 from deploy.local.postgres import LocalPostgres, install_on
 
+from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
@@ -22,7 +23,6 @@ from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sql.registry import Registry
 from telemetry_slice.engines.sqlite.registry import open_database, open_registry
-from telemetry_slice.engines.sqlite.secrets import ensure_secrets
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 from telemetry_slice.model.series import TimeRange

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from telemetry_slice.engines.sqlite.folder import FolderBusyError, FolderLock
+from telemetry_slice.engines.folder.lock import FolderBusyError, FolderLock
 from telemetry_slice.model.errors import SliceError
 from telemetry_slice.model.tenancy import DeviceKey, GatewayKey, ServiceKey
 from telemetry_slice.model.times import DAY_US

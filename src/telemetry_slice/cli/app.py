@@ -96,8 +96,8 @@ def serve(
 @app.command()
 def migrate(*, data: Data) -> None:
     """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL."""
+    from ..engines.folder.lock import FolderBusyError
     from ..engines.sql.migrate import NewerSchemaError
-    from ..engines.sqlite.folder import FolderBusyError
     from ..runtime import migrate_embedded
     from .configuration import settings_of
 

@@ -23,8 +23,8 @@ def _say(text: str) -> None:
 
 def _moved(work: Callable[[], Moved]) -> Moved:
     """What `work` moved; its refusals as sentences."""
+    from ..engines.folder.lock import FolderBusyError
     from ..engines.sql.migrate import NewerSchemaError
-    from ..engines.sqlite.folder import FolderBusyError
     from ..model.errors import UnavailableError
     from ..ports.moving import MoveRefusedError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from ..engines.sqlite.folder import FolderBusyError, FolderLock
-from ..engines.sqlite.secrets import ensure_secrets
+from ..engines.folder.lock import FolderBusyError, FolderLock
+from ..engines.folder.secrets import ensure_secrets
 from ..flow.access import new_signing_key
 from ..model.errors import UnavailableError
 from ..runtime import Platform, Role, serve, set_up_logging

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from ..engines.folder.secrets import ensure_secrets
 from ..engines.sql.readers import Readers
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..engines.sqlite.secrets import ensure_secrets
 from ..flow.access import Access, Secrets, new_signing_key
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings

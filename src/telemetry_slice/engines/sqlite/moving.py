@@ -20,8 +20,7 @@ from ...ports.moving import MoveRefusedError
 from ..sql.moving import RegistryIntake, find_tenant, head_of, read_parts
 from .append import insert_many
 from .dbapi import DRIVER
-from .files import open_beside
-from .folder import REGISTRY, TELEMETRY
+from .files import REGISTRY, TELEMETRY, open_beside
 
 READINGS_AT_ONCE = 2_000
 LETTERS_AT_ONCE = 5

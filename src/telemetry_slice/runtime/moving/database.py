@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
+from ...engines.folder.secrets import load_secrets
 from ...engines.postgres import moving as postgres
-from ...engines.sqlite.secrets import load_secrets
 from ...flow.moving import fingerprint_of
 from ...model.books import StoreBooks
 from ...model.events import TenantNo

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from ...engines.sqlite.folder import REGISTRY, TELEMETRY, FolderLock
+from ...engines.folder.lock import FolderLock
+from ...engines.folder.secrets import ensure_secrets, load_secrets
+from ...engines.sqlite.files import REGISTRY, TELEMETRY
 from ...engines.sqlite.moving import FolderSink, FolderSource
-from ...engines.sqlite.secrets import ensure_secrets, load_secrets
 from ...flow.access import new_signing_key
 from ...flow.moving import fingerprint_of
 from ...ports.moving import MoveRefusedError, TenantSink, TenantSource
