@@ -80,6 +80,9 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
     apis: Annotated[int, typer.Option(min=1, max=64, help="API processes of --role all.")] = 2,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Writers of --role all.")] = 2,
+    watch_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Port for health and metrics of a writer or the scheduler.")
+    ] = None,
     listener: Annotated[int | None, typer.Option(hidden=True)] = None,
     supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -89,7 +92,7 @@ def serve(
     from .configuration import settings_of
     from .serve import run_serve
 
-    settings = settings_of(data=data, host=host, port=port)
+    settings = settings_of(data=data, host=host, port=port, watch_port=watch_port)
     run_serve(settings, role.value, apis=apis, workers=workers, listener=listener, supervisor=supervisor)
 
 
