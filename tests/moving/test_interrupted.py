@@ -26,7 +26,9 @@ from telemetry_slice.runtime.moving import database, export_tenant, import_tenan
 
 from .ends import DatabaseEnd, End, Running
 from .life import TENANT, Gate, Life, Sent, values
-from .test_moves import asked, lived, moved, silent, tenants_of
+from .test_moves import TARGETS, asked, lived, moved, silent, tenants_of
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def killed(end: End, parcel: Path, where: str) -> None:
@@ -35,7 +37,7 @@ def killed(end: End, parcel: Path, where: str) -> None:
         [sys.executable, "-m", "tests.moving.dies", end.settings.model_dump_json(), str(parcel), where],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert result.returncode == -signal.SIGKILL, result.stderr
@@ -172,7 +174,7 @@ def test_what_is_in_flight_is_waited_for_or_named(
     assert export_tenant(old.settings, TENANT, parcel, silent).rows["claims"] == stored + 2
 
 
-@pytest.mark.parametrize("settle", [True, False])
+@pytest.mark.parametrize("settle", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_what_comes_while_it_is_exported_is_not_lost_silently(
     old: DatabaseEnd, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, settle: bool
 ) -> None:
@@ -249,7 +251,7 @@ def test_a_parcel_that_changes_while_it_is_read_is_undone(
     assert tenants_of(new) == []
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_parcel_that_contradicts_itself_is_refused(
     new_end: Callable[..., End], tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:

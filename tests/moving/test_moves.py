@@ -21,7 +21,11 @@ from telemetry_slice.runtime.moving import Moved, export_tenant, import_tenant
 from .ends import End, answers
 from .life import NEIGHBOUR, TENANT, Gate, Life, Sent, live, outcomes, some_events, uuid7, values
 
+# What both kinds share is tried on one of them, and on the other by the long run.
+TARGETS = ["postgres", pytest.param("sqlite", marks=pytest.mark.long)]
 WAYS = [("sqlite", "postgres"), ("postgres", "sqlite"), ("sqlite", "sqlite"), ("postgres", "postgres")]
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def silent(_text: str) -> None:
@@ -82,6 +86,7 @@ def test_there_and_back_again(new_end: Callable[..., End], tmp_path: Path, seed:
     assert {outcome for outcomes, _ in became for outcome in bytes.fromhex(outcomes)} == {0, 1, 2}
 
 
+@pytest.mark.long
 def test_from_one_database_to_another(new_end: Callable[..., End], tmp_path: Path, seed: int) -> None:
     """A life on PostgreSQL moves as one on SQLite does."""
     old, new = new_end("postgres"), new_end("postgres")
@@ -108,7 +113,7 @@ def test_a_long_life_moves(
     assert again(new, life, seed) == again(old, life, seed)
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_keys_and_passwords_work_where_the_tenant_went(
     new_end: Callable[..., End], tmp_path: Path, seed: int, target: str
 ) -> None:
@@ -138,7 +143,7 @@ def test_keys_and_passwords_work_where_the_tenant_went(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_keys_under_another_pepper_are_not_taken_for_live_ones(
     new_end: Callable[..., End], tmp_path: Path, seed: int, target: str
 ) -> None:
@@ -173,7 +178,7 @@ def tenants_of(end: End) -> list[str]:
     return asyncio.run(run())
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_tenant_that_is_there_already_is_not_touched(
     new_end: Callable[..., End], tmp_path: Path, seed: int, target: str
 ) -> None:
@@ -187,7 +192,7 @@ def test_a_tenant_that_is_there_already_is_not_touched(
     assert asked(new, life) == before
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_tenant_arrives_among_others(new_end: Callable[..., End], tmp_path: Path, seed: int, target: str) -> None:
     """Who lives there keeps everything; an account with the same e-mail is one account, with its own password."""
     old, new = new_end("sqlite"), new_end(target)
@@ -273,7 +278,7 @@ def test_a_data_folder_in_use_is_left_alone(new_end: Callable[..., End], tmp_pat
     assert not (tmp_path / "second").exists()
 
 
-@pytest.mark.parametrize("source", ["sqlite", "postgres"])
+@pytest.mark.parametrize("source", TARGETS)
 def test_what_cannot_be_exported_says_why(new_end: Callable[..., End], tmp_path: Path, seed: int, source: str) -> None:
     """No such tenant, a file that exists; nothing is left behind."""
     end = new_end(source)
@@ -289,7 +294,7 @@ def test_what_cannot_be_exported_says_why(new_end: Callable[..., End], tmp_path:
     assert not [path for path in tmp_path.iterdir() if "parcel" in path.name or path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_nothing_is_stored_before_what_has_arrived(
     new_end: Callable[..., End], tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
