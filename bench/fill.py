@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from telemetry_slice.engines.folder.lock import FolderLock
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.readers import Readers
-from telemetry_slice.engines.sqlite.folder import REGISTRY, TELEMETRY, FolderLock
+from telemetry_slice.engines.sqlite.files import REGISTRY, TELEMETRY
 from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, meaning_of

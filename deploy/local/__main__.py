@@ -14,7 +14,7 @@ from telemetry_slice.cli import demo
 from telemetry_slice.cli.client import Api, Json
 from telemetry_slice.cli.connection import mint
 from telemetry_slice.cli.up import host_key_of, sign_in_lines
-from telemetry_slice.engines.sqlite.folder import holder_url
+from telemetry_slice.engines.folder.lock import holder_url
 
 from .installation import LocalInstallation
 

@@ -103,6 +103,13 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    watch_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port at which a writer or the scheduler answers /health, /health/ready and /metrics, on"
+        " TSLICE_HOST; unset = none. With `serve --role all` the scheduler has this one and the writers the next ones.",
+    )
     tls_cert: Path | None = Field(
         None, description="PEM file of the certificate chain; with TSLICE_TLS_KEY the server speaks HTTPS."
     )

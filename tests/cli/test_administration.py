@@ -164,7 +164,7 @@ def test_without_a_server_the_folder_is_administered_directly(tmp_path, monkeypa
     assert tslice("migrate", folder=tmp_path).stdout.strip() == "data is up to date"
     assert "shared tables" in tslice("migrate", "--tenant", "acme", folder=tmp_path).stderr
     # The secrets come with the first start.
-    from telemetry_slice.engines.sqlite.secrets import ensure_secrets
+    from telemetry_slice.engines.folder.secrets import ensure_secrets
     from telemetry_slice.flow.access import new_signing_key
 
     ensure_secrets(data, new_signing_key)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from telemetry_slice.engines.sqlite.secrets import NAME, ensure_secrets, load_secrets
+from telemetry_slice.engines.folder.secrets import NAME, ensure_secrets, load_secrets
 from telemetry_slice.flow.access import new_signing_key
 
 

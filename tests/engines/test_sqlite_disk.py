@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from telemetry_slice.engines.sqlite.disk import DataDisk, reusable_bytes
-from telemetry_slice.engines.sqlite.folder import TELEMETRY
+from telemetry_slice.engines.sqlite.files import TELEMETRY
 
 
 def test_pages_that_were_emptied_count_as_free(tmp_path):

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from telemetry_slice.engines.inprocess import LocalBus, TokenBuckets
-from telemetry_slice.flow.gate.admit import DEVICES_KEPT_US, Gate, GateSettings, QuotaExceededError
+from telemetry_slice.flow.gate.admit import Gate, GateSettings, QuotaExceededError
 from telemetry_slice.flow.gate.capacity import Capacity
 from telemetry_slice.flow.gate.decode import decode
+from telemetry_slice.flow.gate.devices import KEPT_US
 from telemetry_slice.flow.gate.totals import Totals
 from telemetry_slice.model.errors import Code, QueueFullError, SliceError, UnavailableError
 from telemetry_slice.model.events import EventBatch, TenantNo
@@ -108,7 +109,7 @@ async def test_a_deleted_device_is_refused_once_the_gate_knows(gate, gateway, re
     await accept(gate, gateway, "dev-2")
     await registry.devices.delete(acme.no, "dev-2")
     assert (await accept(gate, gateway, "dev-2")).accepted == 1
-    clock.advance(DEVICES_KEPT_US / 1e6 + 1)
+    clock.advance(KEPT_US / 1e6 + 1)
     assert codes(await accept(gate, gateway, "dev-2")) == [(0, "device_deleted")]
 
 

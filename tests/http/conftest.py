@@ -18,12 +18,12 @@ from deploy.local.postgres import install_on
 from sqlalchemy import text
 from tests.http.walls import KINDS, open_distributed
 
+from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import LocalCache
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_database
-from telemetry_slice.engines.sqlite.secrets import ensure_secrets
 from telemetry_slice.flow.access import console_token, new_signing_key
 from telemetry_slice.flow.access.tokens import Signer
 from telemetry_slice.flow.query import Query

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from telemetry_slice.engines.sqlite.secrets import ensure_secrets
+from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.flow.access import console_token, new_signing_key
 
 

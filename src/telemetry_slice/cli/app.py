@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration
+from . import administration, moving
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+administration.tenants.command("export")(moving.export_tenant)
+administration.tenants.command("import")(moving.import_tenant)
 app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")
@@ -78,6 +80,9 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
     apis: Annotated[int, typer.Option(min=1, max=64, help="API processes of --role all.")] = 2,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Writers of --role all.")] = 2,
+    watch_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Port for health and metrics of a writer or the scheduler.")
+    ] = None,
     listener: Annotated[int | None, typer.Option(hidden=True)] = None,
     supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -87,7 +92,7 @@ def serve(
     from .configuration import settings_of
     from .serve import run_serve
 
-    settings = settings_of(data=data, host=host, port=port)
+    settings = settings_of(data=data, host=host, port=port, watch_port=watch_port)
     run_serve(settings, role.value, apis=apis, workers=workers, listener=listener, supervisor=supervisor)
 
 
@@ -102,8 +107,8 @@ def migrate(
     """Bring the schemas up to date: of the data folder (`up` does the same when it starts), or of PostgreSQL, wherever
     tenants are placed.
     """
+    from ..engines.folder.lock import FolderBusyError
     from ..engines.sql.migrate import NewerSchemaError, StillNeededError
-    from ..engines.sqlite.folder import FolderBusyError
     from ..runtime import migrate_embedded
     from .configuration import settings_of
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.sqlite.backup import (
-    REGISTRY,
-    TELEMETRY,
     Contents,
     DamagedCopyError,
     copy_database,
@@ -25,6 +23,7 @@ from ..engines.sqlite.backup import (
     prove,
     prove_together,
 )
+from ..engines.sqlite.files import REGISTRY, TELEMETRY
 from .failure import CliError
 from .names import DEMO_FILE
 from .privatefile import write_private_json

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import httpx2
 
+from ..engines.folder.lock import FolderBusyError, holder_url
+from ..engines.folder.secrets import load_secrets
 from ..engines.sql.migrate import NewerSchemaError
-from ..engines.sqlite.folder import FolderBusyError, holder_url
-from ..engines.sqlite.secrets import load_secrets
 from ..flow.access import console_token
 from .client import Api
 from .exposure import is_own

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..engines.folder.lock import holder_url
+from ..engines.folder.secrets import load_secrets
 from ..engines.sql.migrate import NewerSchemaError, head
-from ..engines.sqlite.backup import REGISTRY, TELEMETRY, quick_check, revision, sqlite_version
-from ..engines.sqlite.files import SAFE_SQLITE
-from ..engines.sqlite.folder import holder_url
-from ..engines.sqlite.secrets import load_secrets
+from ..engines.sqlite.backup import quick_check, revision, sqlite_version
+from ..engines.sqlite.files import REGISTRY, SAFE_SQLITE, TELEMETRY
 from ..settings import Settings
 from .client import Api, Json
 from .configuration import settings_of

@@ -11,11 +11,11 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
-from ..engines.sqlite.folder import FolderBusyError, FolderLock
-from ..engines.sqlite.secrets import ensure_secrets
+from ..engines.folder.lock import FolderBusyError, FolderLock
+from ..engines.folder.secrets import ensure_secrets
 from ..flow.access import new_signing_key
 from ..model.errors import UnavailableError
-from ..runtime import Platform, Role, serve, set_up_logging
+from ..runtime import Platform, Role, serve, serve_watch, set_up_logging
 from ..runtime.distributed import build_api, build_scheduler, build_worker
 from ..settings import Settings
 from .failure import CliError
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 STOP_ORDER = ("api", "scheduler", "worker")
 """Doors first; the writers last, so that what was accepted is settled as far as it goes."""
+WATCH_AGAIN_S = 1.0
 
 
 def run_serve(
@@ -55,7 +56,8 @@ async def _main(
         elif role == "api":
             await _api(settings, stop, listener, channel)
         else:
-            await _role(build_worker(settings) if role == "worker" else build_scheduler(settings), stop, channel)
+            built = build_worker(settings) if role == "worker" else build_scheduler(settings)
+            await _role(built, settings, stop, channel)
     except UnavailableError as error:
         raise CliError(f"a server of the installation cannot be used: {error}") from error
     except ValueError as error:
@@ -78,13 +80,31 @@ class _Channel:
                 self._socket.send(b"1")
 
 
-async def _role(role: Role, stop: asyncio.Event, channel: _Channel) -> None:
+async def _role(role: Role, settings: Settings, stop: asyncio.Event, channel: _Channel) -> None:
+    ended = asyncio.Event()
+    watch = asyncio.create_task(_watch(role, settings, settings.watch_port, ended))
     try:
         await role.start()
         channel.say_ready()
         await stop.wait()
     finally:
         await role.stop()
+        ended.set()
+        await watch
+
+
+async def _watch(role: Role, settings: Settings, port: int | None, ended: asyncio.Event) -> None:
+    """Let the role be watched, if that is wanted. It works also while another program has the port, as the process
+    that it replaces may have for a moment.
+    """
+    while port is not None and not ended.is_set():
+        try:
+            with bind(settings.host, port) as door:
+                await serve_watch(role, settings, door, ended)
+        except CliError as error:
+            log.warning("watch_port_taken", error=str(error), retry_s=WATCH_AGAIN_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), WATCH_AGAIN_S)
 
 
 async def _api(settings: Settings, stop: asyncio.Event, listener: int | None, channel: _Channel) -> None:
@@ -117,8 +137,11 @@ async def _all(settings: Settings, stop: asyncio.Event, apis: int, workers: int)
         arguments = _arguments(settings.data)
         supervisor = Supervisor(
             [
-                *(member("worker", number + 1, arguments) for number in range(workers)),
-                member("scheduler", 1, arguments),
+                *(
+                    member("worker", number, [*arguments, *_watched_at(settings, number)])
+                    for number in range(1, workers + 1)
+                ),
+                member("scheduler", 1, [*arguments, *_watched_at(settings, 0)]),
                 *(member("api", number + 1, arguments, door.fileno()) for number in range(apis)),
             ]
         )
@@ -143,6 +166,10 @@ async def _all(settings: Settings, stop: asyncio.Event, apis: int, workers: int)
             await supervisor.stop(STOP_ORDER)
             lock.release()
     console.print("Stopped", highlight=False)
+
+
+def _watched_at(settings: Settings, place: int) -> list[str]:
+    return [] if settings.watch_port is None else ["--watch-port", str(settings.watch_port + place)]
 
 
 def _arguments(data: Path) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 from rich.console import Console
 
+from ..engines.folder.lock import FolderBusyError
 from ..engines.sql.migrate import NewerSchemaError
-from ..engines.sqlite.folder import FolderBusyError
 from ..runtime import Platform, build_embedded, serve, set_up_logging
 from ..settings import Settings
 from . import demo

@@ -49,7 +49,11 @@ def _is_loopback(address: str | None) -> bool:
 )
 async def metrics(request: Request) -> Response:
     """From loopback, or with the metrics token."""
-    token = services_of(request).metrics_token
+    return metrics_for(request, services_of(request).metrics_token)
+
+
+def metrics_for(request: Request, token: str | None) -> Response:
+    """What this process measures. Raises SliceError UNAUTHENTICATED for who may not know it."""
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     allowed = hmac.compare_digest(given.encode(), token.encode()) if token else _is_loopback(client_address(request))
     if not allowed:

@@ -50,7 +50,7 @@ BACKFILL_PAUSE_S = 0.05
 """Between two steps the database belongs to the senders."""
 
 
-def _url(value: str | None) -> str:
+def url_of(value: str | None) -> str:
     """A setting that `Settings` has made sure of."""
     if value is None:
         raise ValueError("the installation is not distributed")
@@ -89,10 +89,10 @@ class _Databases:
 
     def __init__(self, settings: Settings, clock: Clock, *, replica_urls: Sequence[str] = ()) -> None:
         urls: dict[str | None, tuple[str, str]] = {
-            None: (_url(settings.database_url), _url(settings.database_writer_url))
+            None: (url_of(settings.database_url), url_of(settings.database_writer_url))
         }
         urls |= {name: (database.url, database.writer_url) for name, database in settings.placement_databases.items()}
-        self.registry = open_registry(_url(settings.database_url), clock)
+        self.registry = open_registry(url_of(settings.database_url), clock)
         placements = Placements(self.registry.database)
         self._reading = {name: open_reading(api_url) for name, (api_url, _) in urls.items()}
         self._direct = {name: readers_over(engine) for name, engine in self._reading.items()}
@@ -100,7 +100,7 @@ class _Databases:
         readers: dict[str | None, TenantReaders] = dict(self._direct)
         if replica_urls:
             self.replicated = readers[None] = ReplicatedReaders(
-                self._direct[None], _url(settings.database_url), replica_urls, max_lag_s=settings.replica_max_lag_s
+                self._direct[None], url_of(settings.database_url), replica_urls, max_lag_s=settings.replica_max_lag_s
             )
         self.readers = PlacedReaders(placements, readers)
         self.store = PlacedStore(
@@ -131,9 +131,9 @@ def build_api(settings: Settings) -> Platform:
     databases = _Databases(settings, clock, replica_urls=settings.replica_urls)
     replicated = databases.replicated
     queue = Lanes(lanes_of(settings))
-    bus = RedisBus(_url(settings.redis_url))
-    cache = RedisCache(_url(settings.redis_url), LocalCache(max_rows=0))
-    limiter = RedisLimiter(_url(settings.redis_url), TokenBuckets())
+    bus = RedisBus(url_of(settings.redis_url))
+    cache = RedisCache(url_of(settings.redis_url), LocalCache(max_rows=0))
+    limiter = RedisLimiter(url_of(settings.redis_url), TokenBuckets())
     front = Front(
         settings,
         clock,
@@ -187,7 +187,7 @@ def build_worker(settings: Settings) -> Role:
     """One of the writers: queue → store. Each lane has a writer of its own, which waits for its database alone."""
     databases = _Databases(settings, SystemClock())
     lanes = lanes_of(settings)
-    bus = RedisBus(_url(settings.redis_url))
+    bus = RedisBus(url_of(settings.redis_url))
     loops = Loops()
 
     def writer_of(name: str | None) -> Writer:
@@ -215,7 +215,7 @@ def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
     databases = _Databases(settings, clock)
-    leader = Leader(_url(settings.database_writer_url))
+    leader = Leader(url_of(settings.database_writer_url))
     loops = Loops()
 
     async def make_partitions() -> None:

@@ -1,4 +1,4 @@
-"""Serving a platform over HTTP."""
+"""Serving over HTTP: a platform to everybody, what a role measures to who watches it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import uvicorn
 
 from ..http.app import ASGIApp
 from ..http.heads import BoundedHeads
+from ..http.watch import Watch
 from ..settings import Settings
-from .platform import Platform
+from .platform import Platform, Role
 
 
 def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
@@ -58,7 +59,16 @@ async def serve(
     platform: Platform, settings: Settings, listener: socket.socket, stop: asyncio.Event, on_started: Callable[[], None]
 ) -> None:
     """Serve a started platform on the bound `listener` until `stop` is set; open requests are finished."""
-    doors = Doors(uvicorn_config(platform.app, settings), on_started)
+    await _serve(Doors(uvicorn_config(platform.app, settings), on_started), listener, stop)
+
+
+async def serve_watch(role: Role, settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve a role's health and metrics on the bound `listener` until `stop` is set."""
+    app = Watch(role.state, settings.metrics_token)
+    await _serve(Doors(uvicorn_config(app, settings), lambda: None), listener, stop)
+
+
+async def _serve(doors: Doors, listener: socket.socket, stop: asyncio.Event) -> None:
 
     async def close_when_told() -> None:
         await stop.wait()

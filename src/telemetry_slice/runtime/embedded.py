@@ -7,13 +7,14 @@ from functools import partial
 
 import structlog
 
+from ..engines.folder.lock import FolderLock
 from ..engines.inprocess import HandOffQueue, LocalBus, LocalCache, SystemClock, TokenBuckets
 from ..engines.sql.database import Database
 from ..engines.sql.letters import LetterReads
 from ..engines.sql.migrate import upgrade
 from ..engines.sql.readers import Readers
 from ..engines.sqlite.disk import DataDisk
-from ..engines.sqlite.folder import REGISTRY, TELEMETRY, FolderLock
+from ..engines.sqlite.files import REGISTRY, TELEMETRY
 from ..engines.sqlite.registry import open_database, open_registry
 from ..engines.sqlite.store import SqliteStore, WriterProcess
 from ..flow.history import StorageGuard, keep_retention
@@ -30,10 +31,15 @@ def migrate_embedded(settings: Settings) -> None:
     """Bring the data folder's schemas up to date. Raises FolderBusyError, NewerSchemaError."""
     lock = FolderLock(settings.data)
     try:
-        open_registry(settings.data / REGISTRY, SystemClock()).close()
-        _open_telemetry(settings).reader.dispose()
+        migrate_folder(settings)
     finally:
         lock.release()
+
+
+def migrate_folder(settings: Settings) -> None:
+    """As `migrate_embedded`, for whoever holds the folder's lock."""
+    open_registry(settings.data / REGISTRY, SystemClock()).close()
+    _open_telemetry(settings).reader.dispose()
 
 
 def _open_telemetry(settings: Settings) -> Database:

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from ..engines.folder.secrets import ensure_secrets
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..engines.sqlite.secrets import ensure_secrets
 from ..flow.access import Access, Secrets, new_signing_key
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -73,16 +73,6 @@ class Platform:
         self.state = state
 
 
-class Role:
-    """A process that serves nobody over HTTP: a writer, the scheduler."""
-
-    def __init__(
-        self, *, start: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        self.start = start
-        self.stop = stop
-
-
 class ReadyState:
     """Why the platform is not ready; None when it is."""
 
@@ -91,6 +81,31 @@ class ReadyState:
 
     def __call__(self) -> str | None:
         return self.reason
+
+
+class Role:
+    """A process that serves nobody over HTTP but who watches it: a writer, the scheduler.
+
+    Attributes:
+        state: whether it works; told at `TSLICE_WATCH_PORT`.
+    """
+
+    def __init__(
+        self, *, start: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        self.state = ReadyState()
+        self._start = start
+        self._stop = stop
+
+    async def start(self) -> None:
+        """Begin to work."""
+        await self._start()
+        self.state.reason = None
+
+    async def stop(self) -> None:
+        """Finish, and let the engines go."""
+        self.state.reason = "stopping"
+        await self._stop()
 
 
 def gate_settings(settings: Settings) -> GateSettings:

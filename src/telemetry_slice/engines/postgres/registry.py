@@ -20,11 +20,11 @@ def open_registry(url: str, clock: Clock) -> Registry:
     writing = engine(url, size=WRITERS, isolation_level="READ COMMITTED")
     reading = engine(url, size=READERS, isolation_level="REPEATABLE READ", postgresql_readonly=True)
     database = Database(
-        writing, reading, name="registry", readers=READERS, writers=WRITERS, begin=_see_only, sever=sever
+        writing, reading, name="registry", readers=READERS, writers=WRITERS, begin=see_only, sever=sever
     )
     return registry_over(database, clock)
 
 
-def _see_only(connection: Connection, tenant: TenantNo | None, user_id: str | None) -> None:
+def see_only(connection: Connection, tenant: TenantNo | None, user_id: str | None) -> None:
     """Let the open transaction see one tenant or one person, and nothing after its end."""
     connection.execute(_BEGIN, {"tenant": "" if tenant is None else str(tenant), "user_id": user_id or ""})

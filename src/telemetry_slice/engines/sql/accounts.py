@@ -28,9 +28,15 @@ _OF_EMAIL = select(*_COLUMNS).where(accounts.c.email_folded == bindparam("folded
 _OF_EMAIL_BEHIND_WALLS = text(f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM account_of_email(:folded)")
 
 
-def _has_walls(connection: Connection) -> bool:
+def has_walls(connection: Connection) -> bool:
     """Whether rows of persons are hidden from whoever has not named one; migrations/registry/postgresql."""
     return connection.dialect.name == "postgresql"
+
+
+def row_of_email(connection: Connection, email: str) -> AnyRow | None:
+    """The account that signs in with an e-mail, before it is known whose it is."""
+    found = _OF_EMAIL_BEHIND_WALLS if has_walls(connection) else _OF_EMAIL
+    return connection.execute(found, {"folded": email.casefold()}).one_or_none()
 
 
 def _account(row: AnyRow) -> Account:
@@ -71,8 +77,7 @@ class SqlAccounts:
 
     async def by_email(self, email: str) -> Account | None:
         def work(connection: Connection) -> Account | None:
-            found = _OF_EMAIL_BEHIND_WALLS if _has_walls(connection) else _OF_EMAIL
-            row = connection.execute(found, {"folded": email.casefold()}).one_or_none()
+            row = row_of_email(connection, email)
             return _account(row) if row else None
 
         return await self._database.read(work)
@@ -141,12 +146,12 @@ class SqlAccounts:
 
 def _let_nobody_join(connection: Connection) -> None:
     """Until the end of the transaction no account is added by another one. SQLite has one writer anyway."""
-    if _has_walls(connection):
+    if has_walls(connection):
         connection.execute(text("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _any_exists(connection: Connection) -> bool:
-    if _has_walls(connection):
+    if has_walls(connection):
         return bool(connection.execute(text("SELECT any_account()")).scalar_one())
     return connection.execute(select(func.count()).select_from(accounts)).scalar_one() > 0
 

@@ -33,7 +33,8 @@ _SORT = {
 }
 
 
-def _search(device_id: str, label: str, location: str) -> str:
+def search_text(device_id: str, label: str, location: str) -> str:
+    """What a query looks in."""
     return f"{device_id}\n{label}\n{location}".casefold()
 
 
@@ -108,7 +109,7 @@ class SqlDevices:
                 "device_id": device_id,
                 "label": device_id,
                 "location": "",
-                "search": _search(device_id, device_id, ""),
+                "search": search_text(device_id, device_id, ""),
                 "created_us": now_us,
             }
             # In one order, so that two registrations at once wait for one another instead of crosswise.
@@ -135,7 +136,7 @@ class SqlDevices:
                         device_id=device_id,
                         label=label,
                         location=location,
-                        search=_search(device_id, label, location),
+                        search=search_text(device_id, label, location),
                         created_us=now_us,
                     )
                     .returning(devices.c.device_no)
@@ -168,7 +169,7 @@ class SqlDevices:
             connection.execute(
                 devices.update()
                 .where(devices.c.tenant_no == tenant, devices.c.device_no == old.no)
-                .values(label=new_label, location=new_location, search=_search(device_id, new_label, new_location))
+                .values(label=new_label, location=new_location, search=search_text(device_id, new_label, new_location))
             )
             if tags is not None:
                 _set_tags(connection, old.no, tags)

@@ -43,6 +43,12 @@ _TOUCH_BEHIND_WALLS = text("SELECT touch_keys(:key_ids, :used_us)")
 _TENANTS = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
+def rows_of_keys(connection: Connection, key_ids: Sequence[str]) -> Sequence[AnyRow]:
+    """Rows of `_SELECT` of the keys named, before it is known whose they are."""
+    find = _FIND_BEHIND_WALLS if connection.dialect.name == "postgresql" else _FIND
+    return connection.execute(find, {"key_ids": list(key_ids)}).all()
+
+
 def _records(connection: Connection, rows: Sequence[AnyRow]) -> list[KeyRecord]:
     """The records of rows of `_SELECT`; keys of one tenant share its object."""
     numbers = {row.tenant_no for row in rows}
@@ -109,9 +115,7 @@ class SqlKeys:
 
     async def find_many(self, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
         def work(connection: Connection) -> dict[str, KeyRecord]:
-            find = _FIND_BEHIND_WALLS if connection.dialect.name == "postgresql" else _FIND
-            rows = connection.execute(find, {"key_ids": list(key_ids)}).all()
-            return {record.key_id: record for record in _records(connection, rows)}
+            return {record.key_id: record for record in _records(connection, rows_of_keys(connection, key_ids))}
 
         return await self._database.read(work)
 

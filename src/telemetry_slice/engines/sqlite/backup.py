@@ -9,8 +9,6 @@ from pathlib import Path
 
 import apsw
 
-TELEMETRY = "telemetry.db"
-REGISTRY = "registry.db"
 STEP_PAGES = 4096
 
 Progress = Callable[[int, int], None]

@@ -6,7 +6,7 @@ import shutil
 import struct
 from pathlib import Path
 
-from .folder import TELEMETRY
+from .files import TELEMETRY
 
 _PAGE_SIZE = struct.Struct(">16xH")
 _FREE_PAGES = struct.Struct(">36xI")

@@ -1,10 +1,13 @@
-"""Opening telemetry.db: one SQLite library, one set of pragmas."""
+"""The databases of a data folder, and opening telemetry.db: one SQLite library, one set of pragmas."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import apsw
+
+TELEMETRY = "telemetry.db"
+REGISTRY = "registry.db"
 
 SAFE_SQLITE = 3_051_003
 """The first version without the WAL-reset corruption bug (sqlite.org/wal.html#walresetbug)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
@@ -13,21 +14,19 @@ import structlog
 from ...model.errors import Code, QueueFullError, SliceError, UnavailableError
 from ...model.events import EventBatch, RejectCode, Settlement, TenantNo
 from ...model.tenancy import DeviceKey, GatewayKey, KeyPrincipal, Limits, Tenant
-from ...model.times import HOUR_US
 from ...observe import ACCEPTED_EVENTS, REJECTED_EVENTS, UNKNOWN_FIELDS
 from ...ports.edge import Bus, Clock, Limiter, Quota, Verdict
 from ...ports.events import Intake
 from ...ports.registry import Devices
 from .capacity import Capacity
 from .decode import Decoded, Rejected
+from .devices import DeviceNumbers
 from .totals import Totals
-from .validate import DELETED, FOREIGN, check_device_id, validate
+from .validate import FOREIGN, validate
 
 log = structlog.get_logger()
 
 QUOTAS_KEPT = 20_000
-DEVICES_KEPT_US = HOUR_US
-"""Known devices are looked up again after an hour, or at once when `forget_devices` tells of a change."""
 
 
 class QuotaExceededError(SliceError):
@@ -80,12 +79,6 @@ class Receipt:
     settlement: Settlement | None = None
 
 
-@dataclass(slots=True)
-class _KnownDevices:
-    until_us: int
-    numbers: dict[str, int] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class _Quotas:
     tenant: Tenant
@@ -106,12 +99,11 @@ class Gate:
         settings: GateSettings,
     ) -> None:
         self._queue = queue
-        self._devices = devices
         self._limiter = limiter
         self._bus = bus
         self._clock = clock
         self._settings = settings
-        self._known: dict[TenantNo, _KnownDevices] = {}
+        self._devices = DeviceNumbers(devices)
         self._quotas: dict[str, _Quotas] = {}
         self.totals = Totals()
         self.capacity = Capacity(settings.inflight_bytes)
@@ -234,43 +226,24 @@ class Gate:
             if forget:
                 forget()
 
-    async def _numbers(self, principal: KeyPrincipal, decoded: Decoded, now_us: int) -> dict[str, int]:
+    async def _numbers(self, principal: KeyPrincipal, decoded: Decoded, now_us: int) -> Mapping[str, int]:
         """Device id → number for the devices in the request, as `validate` wants it."""
         if isinstance(principal, DeviceKey):
             sent = {event.device_id for event in decoded.events}
             numbers = dict.fromkeys(sent, FOREIGN)
             if principal.device_id in numbers:
-                known = await self._resolve(principal.tenant, {principal.device_id}, now_us, register=False)
+                known = await self._devices.resolve(principal.tenant, {principal.device_id}, now_us, register=False)
                 numbers.pop(principal.device_id)
                 if principal.device_id in known:
                     numbers[principal.device_id] = known[principal.device_id]
             return numbers
         register = principal.tenant.auto_register and isinstance(principal, GatewayKey)
         wanted = {event.device_id for event in decoded.events}
-        return await self._resolve(principal.tenant, wanted, now_us, register=register)
-
-    async def _resolve(self, tenant: Tenant, wanted: set[str], now_us: int, *, register: bool) -> dict[str, int]:
-        known = self._known.get(tenant.no)
-        if known is None or known.until_us < now_us:
-            known = self._known[tenant.no] = _KnownDevices(now_us + DEVICES_KEPT_US)
-        numbers = known.numbers
-        missing = [device_id for device_id in wanted if device_id not in numbers]
-        if missing:
-            asked = [device_id for device_id in missing if check_device_id(device_id) is None]
-            found = await self._devices.resolve(tenant.no, asked)
-            unknown = [device_id for device_id in asked if device_id not in found]
-            if unknown and register:
-                found |= await self._devices.register(tenant.no, unknown)
-            for device_id, device in found.items():
-                known.numbers[device_id] = device.no if device.deleted_us is None else DELETED
-        return known.numbers
+        return await self._devices.resolve(principal.tenant, wanted, now_us, register=register)
 
     def forget_devices(self, tenant: TenantNo | None) -> None:
         """Look the tenant's devices up again, with None everybody's: one was created or deleted, or may have been."""
-        if tenant is None:
-            self._known.clear()
-        else:
-            self._known.pop(tenant, None)
+        self._devices.forget(tenant)
 
 
 def _first(own: int | None, common: int) -> int:

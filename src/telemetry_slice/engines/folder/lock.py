@@ -8,8 +8,6 @@ import os
 from pathlib import Path
 
 LOCK = "lock"
-TELEMETRY = "telemetry.db"
-REGISTRY = "registry.db"
 
 
 class FolderBusyError(Exception):

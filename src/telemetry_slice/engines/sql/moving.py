@@ -1,0 +1,243 @@
+"""The registry's half of moving a tenant, for both dialects. `ports.moving` says what the parts are."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ...model.events import TenantNo
+from ...model.parcel import DeviceRow, Head, KeyRow, MemberRow, Rows
+from ...model.placement import SHARED, Placement
+from ...model.tenancy import KeyKind, Role, Scope, Tenant
+from ...ports.moving import MoveRefusedError
+from .accounts import row_of_email
+from .devices import search_text
+from .keys import rows_of_keys
+from .registry_tables import accounts, device_tags, devices, keys, memberships, tenants
+from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of
+
+AT_ONCE = 1_000
+"""Rows that are read or written together."""
+
+See = Callable[[Connection, TenantNo | None, str | None], None]
+"""Lets the open transaction see a tenant and a person, where the database has walls between them."""
+
+
+def see_all(_connection: Connection, _tenant: TenantNo | None, _user_id: str | None) -> None:
+    """Where there are no walls."""
+
+
+def find_tenant(connection: Connection, tenant_id: str) -> Tenant:
+    """Raises MoveRefusedError if there is none."""
+    row = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_id == tenant_id)).one_or_none()
+    if row is None:
+        raise MoveRefusedError(f"there is no tenant {tenant_id}")
+    return tenant_of(row)
+
+
+def read_parts(connection: Connection, tenant: TenantNo) -> Iterator[tuple[str, Rows]]:
+    """Devices, keys and members, in the open transaction, which sees the tenant."""
+    for part, number, reading in (
+        ("devices", devices.c.device_no, _devices),
+        ("keys", keys.c.key_id, _keys),
+        ("members", memberships.c.user_id, _members),
+    ):
+        after: Any = None
+        while rows := reading(connection, tenant, number, after):
+            yield part, rows
+            after = rows[-1][0]
+
+
+def _page(number: Any, after: Any, wanted: Any) -> Any:
+    paged = wanted.order_by(number).limit(AT_ONCE)
+    return paged if after is None else paged.where(number > after)
+
+
+def _devices(connection: Connection, tenant: TenantNo, number: Any, after: Any) -> list[DeviceRow]:
+    rows = connection.execute(_page(number, after, select(devices).where(devices.c.tenant_no == tenant))).all()
+    tags: dict[int, list[str]] = {}
+    for device_no, tag in connection.execute(
+        select(device_tags.c.device_no, device_tags.c.tag)
+        .where(device_tags.c.device_no.in_([row.device_no for row in rows]))
+        .order_by(device_tags.c.device_no, device_tags.c.position)
+    ):
+        tags.setdefault(device_no, []).append(tag)
+    return [
+        DeviceRow(
+            row.device_no,
+            row.device_id,
+            row.label,
+            row.location,
+            tuple(tags.get(row.device_no, ())),
+            row.created_us,
+            row.deleted_us,
+        )
+        for row in rows
+    ]
+
+
+def _keys(connection: Connection, tenant: TenantNo, number: Any, after: Any) -> list[KeyRow]:
+    rows = connection.execute(_page(number, after, select(keys).where(keys.c.tenant_no == tenant)))
+    return [
+        KeyRow(
+            row.key_id,
+            KeyKind(row.kind),
+            row.device_no,
+            row.name,
+            tuple(Scope(scope) for scope in row.scopes.split()),
+            tuple(row.addresses.split()),
+            bytes(row.mac),
+            row.created_us,
+            row.expires_us,
+            row.revoked_us,
+            row.last_used_us,
+        )
+        for row in rows
+    ]
+
+
+def _members(connection: Connection, tenant: TenantNo, number: Any, after: Any) -> list[MemberRow]:
+    wanted = (
+        select(accounts, memberships.c.role)
+        .join_from(memberships, accounts, accounts.c.user_id == memberships.c.user_id)
+        .where(memberships.c.tenant_no == tenant)
+    )
+    return [
+        MemberRow(row.user_id, row.email, row.name, row.password, row.created_us, Role(row.role))
+        for row in connection.execute(_page(number, after, wanted))
+    ]
+
+
+def head_of(tenant: Tenant, *, pepper: str, exported_us: int, stored_until_us: int, weeks: tuple[int, int]) -> Head:
+    """The head of a tenant of the registry."""
+    return Head(
+        tenant.id,
+        tenant.name,
+        tenant.auto_register,
+        tenant.limits,
+        tenant.created_us,
+        pepper,
+        exported_us,
+        stored_until_us,
+        weeks,
+    )
+
+
+class RegistryIntake:
+    """Takes a tenant into the registry, within a transaction that the caller opens and ends.
+
+    Attributes:
+        tenant: its number here.
+        devices: device number there → here.
+    """
+
+    def __init__(
+        self, connection: Connection, head: Head, *, placement: Placement = SHARED, see: See = see_all
+    ) -> None:
+        """Raises MoveRefusedError if there is such a tenant."""
+        taken = select(tenants.c.tenant_no).where(tenants.c.tenant_id == head.tenant_id)
+        if connection.execute(taken).one_or_none() is not None:
+            raise MoveRefusedError(f"there is a tenant {head.tenant_id} here already; an import never adds to one")
+        self._connection = connection
+        self._see = see
+        self.tenant = insert_tenant(
+            connection,
+            head.tenant_id,
+            head.name,
+            auto_register=head.auto_register,
+            limits=head.limits,
+            now_us=head.created_us,
+            placement=placement,
+        ).no
+        see(connection, self.tenant, None)
+        self.devices: dict[int, int] = {}
+
+    def take(self, part: str, rows: Rows) -> bool:
+        """Add rows; False if the part is none of the registry's."""
+        taking = {"devices": self._devices, "keys": self._keys, "members": self._members}.get(part)
+        if taking is None:
+            return False
+        if rows:
+            taking(rows)
+        return True
+
+    def _devices(self, rows: Rows) -> None:
+        self._connection.execute(
+            devices.insert(),
+            [
+                {
+                    "tenant_no": self.tenant,
+                    "device_id": row.device_id,
+                    "label": row.label,
+                    "location": row.location,
+                    "search": search_text(row.device_id, row.label, row.location),
+                    "created_us": row.created_us,
+                    "deleted_us": row.deleted_us,
+                }
+                for row in rows
+            ],
+        )
+        found = select(devices.c.device_id, devices.c.device_no).where(
+            devices.c.tenant_no == self.tenant, devices.c.device_id.in_([row.device_id for row in rows])
+        )
+        numbers = {row.device_id: row.device_no for row in self._connection.execute(found)}
+        self.devices.update((row.no, numbers[row.device_id]) for row in rows)
+        tags = [
+            {"device_no": numbers[row.device_id], "position": position, "tag": tag}
+            for row in rows
+            for position, tag in enumerate(row.tags)
+        ]
+        if tags:
+            self._connection.execute(device_tags.insert(), tags)
+
+    def _keys(self, rows: Rows) -> None:
+        known = rows_of_keys(self._connection, [row.key_id for row in rows])
+        if known:
+            raise MoveRefusedError(f"the key {known[0].key_id} belongs to a tenant of this installation already")
+        self._connection.execute(
+            keys.insert(),
+            [
+                {
+                    "key_id": row.key_id,
+                    "tenant_no": self.tenant,
+                    "device_no": None if row.device_no is None else self.devices[row.device_no],
+                    "kind": row.kind,
+                    "name": row.name,
+                    "scopes": " ".join(row.scopes),
+                    "addresses": " ".join(row.addresses),
+                    "mac": row.mac,
+                    "created_us": row.created_us,
+                    "expires_us": row.expires_us,
+                    "revoked_us": row.revoked_us,
+                    "last_used_us": row.last_used_us,
+                }
+                for row in rows
+            ],
+        )
+
+    def _members(self, rows: Rows) -> None:
+        """Who has an account here under the same e-mail keeps it, and its password; nobody arrives as administrator."""
+        for row in rows:
+            same = row_of_email(self._connection, row.email)
+            user_id: str | None = None if same is None else same.user_id
+            if user_id is None:
+                self._see(self._connection, self.tenant, row.user_id)
+                taken = select(accounts.c.user_id).where(accounts.c.user_id == row.user_id)
+                is_taken = self._connection.execute(taken).one_or_none() is not None
+                user_id = secrets.token_hex(12) if is_taken else row.user_id
+                self._see(self._connection, self.tenant, user_id)
+                self._connection.execute(
+                    accounts.insert().values(
+                        user_id=user_id,
+                        email=row.email,
+                        email_folded=row.email.casefold(),
+                        name=row.name,
+                        password=row.password,
+                        platform_admin=False,
+                        created_us=row.created_us,
+                    )
+                )
+            self._connection.execute(memberships.insert().values(user_id=user_id, tenant_no=self.tenant, role=row.role))
