@@ -142,6 +142,8 @@ def _told() -> Iterator[None]:
         raise MoveRefusedError(f"the tenant contradicts itself, or what is here: {error.orig}") from error
     except DBAPIError as error:
         raise UnavailableError(str(error.orig)) from error
+    except KeyError as error:
+        raise MoveRefusedError(f"the tenant contradicts itself: it has no number {error}") from error
     except (psycopg.Error, UnicodeError, OverflowError) as error:
         told = as_store_error(error)
         if isinstance(told, DataError):

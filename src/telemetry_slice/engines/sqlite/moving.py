@@ -64,6 +64,8 @@ def _told() -> Iterator[None]:
         yield
     except (IntegrityError, apsw.ConstraintError) as error:
         raise MoveRefusedError(f"the tenant contradicts itself, or what is here: {error}") from error
+    except KeyError as error:
+        raise MoveRefusedError(f"the tenant contradicts itself: it has no number {error}") from error
     except (OverflowError, UnicodeError, apsw.MismatchError) as error:
         raise MoveRefusedError(f"the tenant cannot be kept: {error}") from error
     except (DBAPIError, apsw.Error) as error:
