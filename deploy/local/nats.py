@@ -91,12 +91,15 @@ class NatsServer(ServerProcess):
         """Start without waiting."""
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
-                [nats_binary(), "-c", self._config],
+                self._command(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for who started us all, and ends the servers last.
                 process_group=0,
             )
+
+    def _command(self) -> list[str]:
+        return [str(nats_binary()), "-c", str(self._config)]
 
     def is_ready(self) -> bool:
         """Whether JetStream answers. Raises RuntimeError if the server has ended."""

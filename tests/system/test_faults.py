@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
 from deploy.local.installation import LocalInstallation
 from websockets.sync.client import ClientConnection, connect
 
-from .load import Ledger, books_of, check, under_load
+from .load import Ledger
+from .outage import SLOW_S, goes_on, hold, is_bounded, lasting, more_answers, suffer
 from .processes import wait_until
 from .proxy import Proxy
 from .roles import Roles
 
 pytestmark = pytest.mark.timeout(900)
-
-ANSWER_S = 10.0
-"""No answer takes longer, whatever is away."""
-SLOW_S = 4.0
-"""Nor p99 of them, nor does ingest pause for so long, while what is away is not needed."""
-
-PAUSE_S = 0.05
-"""Between the requests of each sender: what goes on is the question, not how much of it."""
 
 
 @dataclass
@@ -41,23 +31,6 @@ class Platform:
     nats: Proxy
     valkey: Proxy
     roles: Roles
-
-    def suffer(self, work: Callable[[Ledger], None]) -> Ledger:
-        """`work` under load; afterwards nothing is lost."""
-        seed = int(os.environ.get("FAULT_SEED", time.time_ns()))
-        print(f"FAULT_SEED={seed}")
-        keys = self.roles.keys
-        before = books_of(self.roles, keys["serviceKey"])
-
-        def begun(ledger: Ledger) -> None:
-            # By then each API process knows the key and the devices.
-            more_answers(ledger, 100)
-            work(ledger)
-            more_answers(ledger, 30)
-
-        ledger = asyncio.run(under_load(self.roles, keys["gatewayKey"], seed, begun, pause_s=PAUSE_S))
-        check(self.roles, keys["serviceKey"], ledger, before)
-        return ledger
 
 
 def through(proxy: Proxy, url: str) -> str:
@@ -91,49 +64,6 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             roles.kill()
 
 
-def more_answers(ledger: Ledger, count: int) -> None:
-    """Wait until so many more requests were acknowledged."""
-    goal = ledger.acks + count
-    wait_until(lambda: ledger.acks >= goal, f"{count} more acknowledgements", 90)
-
-
-def hold(seconds: float) -> None:
-    """Let the load go on."""
-    until = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > until, "the clock", seconds + 30)
-
-
-def p99(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)]
-
-
-def goes_on(ledger: Ledger) -> None:
-    """Nothing but 202, all the time."""
-    assert set(ledger.statuses) == {202}, ledger.refusals
-    assert ledger.broken == 0
-    moments = [answer.at for answer in ledger.answers]
-    pause = max(later - earlier for earlier, later in pairwise(moments))
-    slowest = p99([answer.took for answer in ledger.answers])
-    print(f"{len(moments)} answers, longest pause {pause:.2f} s, p99 {slowest:.2f} s")
-    assert pause < SLOW_S
-    assert slowest < SLOW_S
-
-
-def is_bounded(ledger: Ledger) -> None:
-    """202 or 503, each in time, and no connection without an answer."""
-    assert set(ledger.statuses) <= {202, 503}
-    assert ledger.broken == 0
-    slowest = max(answer.took for answer in ledger.answers)
-    print(f"{dict(ledger.statuses)}, slowest {slowest:.2f} s")
-    assert slowest < ANSWER_S
-
-
-def lasting(short: float, long: float) -> pytest.MarkDecorator:
-    """For how many seconds a server is away: in each run, and in the long ones."""
-    forms = [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.long)]
-    return pytest.mark.parametrize("seconds", forms)
-
-
 @lasting(6, 120)
 def test_ingest_goes_on_while_postgresql_is_away(platform: Platform, seconds: float) -> None:
     def work(_: Ledger) -> None:
@@ -146,7 +76,7 @@ def test_ingest_goes_on_while_postgresql_is_away(platform: Platform, seconds: fl
         finally:
             platform.installation.postgres.start()
 
-    goes_on(platform.suffer(work))
+    goes_on(suffer(platform.roles, work))
 
 
 @lasting(8, 120)
@@ -158,7 +88,7 @@ def test_ingest_goes_on_while_postgresql_says_nothing(platform: Platform, second
         finally:
             platform.postgres.heal()
 
-    goes_on(platform.suffer(work))
+    goes_on(suffer(platform.roles, work))
 
 
 @lasting(6, 60)
@@ -170,7 +100,7 @@ def test_a_queue_that_says_nothing_is_refused_in_time(platform: Platform, second
         finally:
             platform.nats.heal()
 
-    is_bounded(platform.suffer(work))
+    is_bounded(suffer(platform.roles, work))
 
 
 @lasting(1, 20)
@@ -182,7 +112,7 @@ def test_connections_that_are_cut_are_made_anew(platform: Platform, seconds: flo
             proxy.heal()
             more_answers(ledger, 20)
 
-    is_bounded(platform.suffer(work))
+    is_bounded(suffer(platform.roles, work))
 
 
 def is_live(live: ClientConnection, *, degraded: bool) -> None:
@@ -227,4 +157,4 @@ def test_everything_but_live_goes_on_without_valkey(platform: Platform, seconds:
                     end()
             is_live(live, degraded=False)
 
-    goes_on(platform.suffer(work))
+    goes_on(suffer(platform.roles, work))
