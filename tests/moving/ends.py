@@ -14,9 +14,6 @@ from deploy.local.postgres import LocalPostgres, install_on
 
 from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import SystemClock
-from telemetry_slice.engines.postgres.reads import open_reading, readers_over
-from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
-from telemetry_slice.engines.postgres.store import PostgresStore
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
@@ -27,6 +24,7 @@ from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 from telemetry_slice.model.series import TimeRange
 from telemetry_slice.model.times import HOUR_US, MINUTE_US
+from telemetry_slice.runtime.distributed import Databases
 from telemetry_slice.runtime.platform import Store
 from telemetry_slice.settings import Settings
 
@@ -103,16 +101,20 @@ class FolderEnd:
 
 
 class DatabaseEnd:
-    """A database of a server, with a queue."""
+    """A database of a server and one for a tenant of its own, with a queue."""
 
     def __init__(
         self, server: LocalPostgres, database: str, queue: NatsServer, folder: Path, secrets: Path | None = None
     ) -> None:
         self.urls = install_on(server, database)
+        own = install_on(server, f"{database}_own", placement=True)
         self.settings = Settings(
             data=with_secrets_of(folder, secrets),
             database_url=self.urls.api_url,
             database_writer_url=self.urls.writer_url,
+            database_migration_url=self.urls.migration_url,
+            placement_databases={"own": {"url": own.api_url, "writer_url": own.writer_url, "queue_bytes": 16 << 20}},
+            max_series=SERIES_LIMIT,
             queue_url=queue.url,
             queue_monitor_url=queue.monitor_url,
             queue_bytes=16 << 20,
@@ -121,19 +123,13 @@ class DatabaseEnd:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Running]:
-        registry = open_postgres_registry(self.urls.api_url, SystemClock())
-        engine = open_reading(self.urls.api_url)
-        readers = readers_over(engine)
-        store = PostgresStore(self.urls.writer_url, LetterReads(readers), series_limit=SERIES_LIMIT)
-        access = _access(self.settings, registry)
+        databases = Databases(self.settings, SystemClock())
+        access = _access(self.settings, databases.registry)
         try:
-            yield Running(registry, store, SqlTelemetry(readers), access)
+            yield Running(databases.registry, databases.store, SqlTelemetry(databases.readers), access)
         finally:
             access.close()
-            store.close()
-            readers.close()
-            engine.dispose()
-            registry.close()
+            databases.close()
 
 
 async def answers(

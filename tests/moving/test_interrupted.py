@@ -21,7 +21,7 @@ from telemetry_slice.engines.postgres.moving import DatabaseSource
 from telemetry_slice.flow.moving import examine
 from telemetry_slice.model.parcel import Rows
 from telemetry_slice.ports.moving import MoveRefusedError
-from telemetry_slice.runtime.distributed import queue_of
+from telemetry_slice.runtime.distributed import lanes_of
 from telemetry_slice.runtime.moving import database, export_tenant, import_tenant
 
 from .ends import DatabaseEnd, End, Running
@@ -132,7 +132,7 @@ class Senders:
         """An event is accepted; with `settle` a writer stores it."""
 
         async def run() -> None:
-            queue = queue_of(self._end.settings)
+            queue = lanes_of(self._end.settings)[None]
             await queue.start()
             try:
                 async with self._end.open() as running:

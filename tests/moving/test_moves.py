@@ -13,10 +13,12 @@ import pytest
 
 from telemetry_slice.engines.folder.lock import FolderBusyError, FolderLock
 from telemetry_slice.model.errors import SliceError
+from telemetry_slice.model.placement import PlacementKind
 from telemetry_slice.model.tenancy import DeviceKey, GatewayKey, ServiceKey
 from telemetry_slice.model.times import DAY_US
 from telemetry_slice.ports.moving import MoveRefusedError
 from telemetry_slice.runtime.moving import Moved, export_tenant, import_tenant
+from telemetry_slice.runtime.placing import make_tenant_schema
 
 from .ends import End, answers
 from .life import NEIGHBOUR, TENANT, Gate, Life, Sent, live, outcomes, some_events, uuid7, values
@@ -84,6 +86,27 @@ def test_there_and_back_again(new_end: Callable[..., End], tmp_path: Path, seed:
     assert again(middle, life, seed) == became
     assert again(last, life, seed) == became
     assert {outcome for outcomes, _ in became for outcome in bytes.fromhex(outcomes)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("kind", "database"), [("schema", None), ("database", "own")])
+def test_a_tenant_moves_into_a_placement_and_out_of_it(
+    new_end: Callable[..., End], tmp_path: Path, seed: int, kind: str, database: str | None
+) -> None:
+    """From the shared tables to a schema or database of its own, and back."""
+    old, apart, together = new_end("sqlite"), new_end("postgres"), new_end("postgres")
+    life = lived(old, seed, batches=5)
+    before = asked(old, life)
+    placed = {"kind": PlacementKind(kind), "database": database}
+    if kind == "schema":
+        with pytest.raises(SliceError, match="tslice migrate --tenant"):
+            moved(old, apart, tmp_path / "early", **placed)
+        make_tenant_schema(apart.settings, TENANT)
+    moved(old, apart, tmp_path / "there", **placed)
+    assert asked(apart, life) == before
+    assert again(apart, life, seed) == again(old, life, seed)
+    before = asked(apart, life)
+    moved(apart, together, tmp_path / "back")
+    assert asked(together, life) == before
 
 
 @pytest.mark.long

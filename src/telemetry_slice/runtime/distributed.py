@@ -80,7 +80,7 @@ def _lane(settings: Settings, lane: str, max_bytes: int) -> JetStreamQueue:
     )
 
 
-class _Databases:
+class Databases:
     """The registry, and reading side and store of all placements, that one process works with.
 
     Attributes:
@@ -128,7 +128,7 @@ def _tell_nobody(_url: str) -> None:
 def build_api(settings: Settings) -> Platform:
     """One of the API processes; they share nothing but the servers and the folder's secrets."""
     clock = SystemClock()
-    databases = _Databases(settings, clock, replica_urls=settings.replica_urls)
+    databases = Databases(settings, clock, replica_urls=settings.replica_urls)
     replicated = databases.replicated
     queue = Lanes(lanes_of(settings))
     bus = RedisBus(url_of(settings.redis_url))
@@ -185,7 +185,7 @@ def build_api(settings: Settings) -> Platform:
 
 def build_worker(settings: Settings) -> Role:
     """One of the writers: queue → store. Each lane has a writer of its own, which waits for its database alone."""
-    databases = _Databases(settings, SystemClock())
+    databases = Databases(settings, SystemClock())
     lanes = lanes_of(settings)
     bus = RedisBus(url_of(settings.redis_url))
     loops = Loops()
@@ -214,7 +214,7 @@ def build_worker(settings: Settings) -> Role:
 def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
-    databases = _Databases(settings, clock)
+    databases = Databases(settings, clock)
     leader = Leader(url_of(settings.database_writer_url))
     loops = Loops()
 

@@ -170,6 +170,10 @@ class PlacedStore:
         """As `PostgresStore.ensure_partitions`, wherever tenants are placed."""
         return sum((await self.at_each(lambda store: store.ensure_partitions(now_us, ahead_us))).values())
 
+    async def drop_ledger_weeks(self, before_us: int) -> int:
+        """As `PostgresStore.drop_ledger_weeks`, wherever tenants are placed."""
+        return sum((await self.at_each(lambda store: store.drop_ledger_weeks(before_us))).values())
+
     async def backfill(self) -> int:
         """One step of `PostgresStore.backfill`, wherever tenants are placed; rows filled in all."""
         return sum((await self.at_each(lambda store: store.backfill())).values())
