@@ -29,12 +29,14 @@ from .life import TENANT, Gate, Life, Sent, values
 from .test_moves import TARGETS, asked, lived, moved, silent, tenants_of
 
 pytestmark = pytest.mark.timeout(600)
+ROOT = Path(__file__).parents[2]
 
 
 def killed(end: End, parcel: Path, where: str) -> None:
     """An import that is killed there."""
     result = subprocess.run(
         [sys.executable, "-m", "tests.moving.dies", end.settings.model_dump_json(), str(parcel), where],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
@@ -90,7 +92,8 @@ def test_imports_killed_at_any_time_are_all_or_nothing(
         new = new_end(target)
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.moving.dies", new.settings.model_dump_json(), str(parcel), "never"]
+            [sys.executable, "-m", "tests.moving.dies", new.settings.model_dump_json(), str(parcel), "never"],
+            cwd=ROOT,
         )
         try:
             process.wait(rnd.uniform(took_s / 2, took_s))
