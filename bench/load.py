@@ -11,6 +11,7 @@ import json
 import resource
 import time
 from collections import Counter
+from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -64,7 +65,7 @@ def quantile(values: list[float], q: float) -> float:
 
 
 async def closed_loop(
-    connections: list[Connection], payloads: list[bytes], seconds: float
+    connections: list[Connection], payloads: Iterable[bytes], seconds: float
 ) -> tuple[Counter[int], list[float], float]:
     """As fast as answers come. The statuses, latencies in seconds, and the time it took."""
     statuses: Counter[int] = Counter()
@@ -86,7 +87,7 @@ async def closed_loop(
 
 
 async def open_loop(
-    connections: list[Connection], payloads: list[bytes], seconds: float, rate: float
+    connections: list[Connection], payloads: Iterable[bytes], seconds: float, rate: float
 ) -> tuple[Counter[int], list[float], float]:
     """At fixed instants, whatever the answers do: a late answer delays nobody's schedule and is counted in full."""
     statuses: Counter[int] = Counter()
