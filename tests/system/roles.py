@@ -11,6 +11,8 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 from deploy.local.__main__ import demo_of
@@ -110,3 +112,21 @@ class Roles(Answering):
         for each in left:
             each.kill()
         assert not left, "members outlived their supervisor"
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.seed()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """They end in order, unless the test has failed already."""
+        try:
+            assert error is not None or self.stop() == 0
+        finally:
+            self.kill()

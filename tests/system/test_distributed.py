@@ -33,14 +33,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def roles(installation: LocalInstallation, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    made = Roles(installation.settings, tmp_path_factory.mktemp("roles"))
-    try:
-        made.start()
-        made.seed()
-        yield made
-        assert made.stop() == 0
-    finally:
-        made.kill()
+    with Roles(installation.settings, tmp_path_factory.mktemp("roles")) as serving:
+        yield serving
 
 
 def hurt(installation: LocalInstallation, roles: Roles, victim: str, rnd: random.Random) -> None:

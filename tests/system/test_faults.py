@@ -54,14 +54,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         }
         settings = installation.settings
         settings = settings | {name: through(proxy, settings[name]) for name, proxy in behind.items()}
-        roles = Roles(settings, tmp_path_factory.mktemp("roles"))
-        try:
-            roles.start()
-            roles.seed()
+        with Roles(settings, tmp_path_factory.mktemp("roles")) as roles:
             yield Platform(installation, postgres, nats, valkey, roles)
-            assert roles.stop() == 0
-        finally:
-            roles.kill()
 
 
 @lasting(6, 120)

@@ -41,14 +41,9 @@ def installation() -> Any:
 @pytest.fixture
 def roles(installation: LocalInstallation, tmp_path: Path, switch: Path) -> Any:
     searched = os.pathsep.join([str(NEWER), *filter(None, [os.environ.get("PYTHONPATH")])])
-    made = Roles(installation.settings | {"PYTHONPATH": searched, "NEXT_RELEASE": str(switch)}, tmp_path)
-    try:
-        made.start()
-        made.seed()
-        yield made
-        assert made.stop() == 0
-    finally:
-        made.kill()
+    settings = installation.settings | {"PYTHONPATH": searched, "NEXT_RELEASE": str(switch)}
+    with Roles(settings, tmp_path) as serving:
+        yield serving
 
 
 def letters_of(installation: LocalInstallation) -> tuple[int, int]:

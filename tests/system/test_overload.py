@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,16 +38,8 @@ def installation() -> Iterator[LocalInstallation]:
         yield started
 
 
-@contextmanager
-def serving(installation: LocalInstallation, folder: Path, **settings: str) -> Iterator[Roles]:
-    roles = Roles(installation.settings | SMALL | settings, folder)
-    try:
-        roles.start()
-        roles.seed()
-        yield roles
-        assert roles.stop() == 0
-    finally:
-        roles.kill()
+def serving(installation: LocalInstallation, folder: Path, **settings: str) -> Roles:
+    return Roles(installation.settings | SMALL | settings, folder)
 
 
 def flood(roles: Roles, key: str, **options: float) -> subprocess.Popen[bytes]:

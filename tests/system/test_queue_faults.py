@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,17 +27,9 @@ def installation() -> Iterator[LocalInstallation]:
         yield started
 
 
-@contextmanager
-def over(installation: LocalInstallation, folder: Path, **queue: str) -> Iterator[Roles]:
+def over(installation: LocalInstallation, folder: Path, **queue: str) -> Roles:
     """The roles of the installation over another queue."""
-    roles = Roles(installation.settings | queue, folder)
-    try:
-        roles.start()
-        roles.seed()
-        yield roles
-        assert roles.stop() == 0
-    finally:
-        roles.kill()
+    return Roles(installation.settings | queue, folder)
 
 
 def one(server: NatsServer) -> dict[str, str]:

@@ -46,7 +46,8 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, A
         connection.execute(postgresql_insert(table).on_conflict_do_nothing(), rows)
 
 
-def _with_tags(connection: Connection, rows: Iterable[AnyRow]) -> list[Device]:
+def with_tags(connection: Connection, rows: Iterable[AnyRow]) -> list[Device]:
+    """The devices of rows that have their columns."""
     rows = list(rows)
     tags: dict[int, list[str]] = {}
     if rows:
@@ -83,7 +84,7 @@ def _resolve(connection: Connection, tenant: TenantNo, device_ids: Sequence[str]
     rows = connection.execute(
         select(*_COLUMNS).where(devices.c.tenant_no == tenant, devices.c.device_id.in_(device_ids))
     )
-    return {device.id: device for device in _with_tags(connection, rows)}
+    return {device.id: device for device in with_tags(connection, rows)}
 
 
 def _live(connection: Connection, tenant: TenantNo, device_id: str) -> Device | None:
@@ -227,5 +228,5 @@ class SqlDevices:
         order = [column, devices.c.device_id]
         wanted = wanted.order_by(*(part.desc() if descending else part for part in order)).limit(limit)
         return await self._database.read(
-            lambda connection: _with_tags(connection, connection.execute(wanted)), tenant=tenant
+            lambda connection: with_tags(connection, connection.execute(wanted)), tenant=tenant
         )

@@ -14,7 +14,7 @@ from ...model.placement import SHARED, Placement
 from ...model.tenancy import KeyKind, Role, Scope, Tenant
 from ...ports.moving import MoveRefusedError
 from .accounts import row_of_email
-from .devices import search_text
+from .devices import search_text, with_tags
 from .keys import rows_of_keys
 from .registry_tables import accounts, device_tags, devices, keys, memberships, tenants
 from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of
@@ -57,25 +57,10 @@ def _page(number: Any, after: Any, wanted: Any) -> Any:
 
 
 def _devices(connection: Connection, tenant: TenantNo, number: Any, after: Any) -> list[DeviceRow]:
-    rows = connection.execute(_page(number, after, select(devices).where(devices.c.tenant_no == tenant))).all()
-    tags: dict[int, list[str]] = {}
-    for device_no, tag in connection.execute(
-        select(device_tags.c.device_no, device_tags.c.tag)
-        .where(device_tags.c.device_no.in_([row.device_no for row in rows]))
-        .order_by(device_tags.c.device_no, device_tags.c.position)
-    ):
-        tags.setdefault(device_no, []).append(tag)
+    rows = connection.execute(_page(number, after, select(devices).where(devices.c.tenant_no == tenant)))
     return [
-        DeviceRow(
-            row.device_no,
-            row.device_id,
-            row.label,
-            row.location,
-            tuple(tags.get(row.device_no, ())),
-            row.created_us,
-            row.deleted_us,
-        )
-        for row in rows
+        DeviceRow(d.no, d.id, d.label, d.location, d.tags, d.created_us, d.deleted_us)
+        for d in with_tags(connection, rows)
     ]
 
 
