@@ -358,6 +358,12 @@ async def test_a_consumer_that_somebody_deleted_is_made_anew(nats_server):
     async with opened(settings) as queue, opened(lane_of(nats_server)) as somebody:
         await queue.put(message(1))
         await queue.ack(await lease(queue))
+
+        async def forgotten():
+            return await held(queue) == []
+
+        # An ack is sent and not waited for: the consumer must have it before it goes.
+        await until(forgotten)
         await somebody._connection.session.client.jetstream().delete_consumer(settings.stream, "writer")
         await queue.put(message(2))
         assert await drain(queue, [2]) == [2]
