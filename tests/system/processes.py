@@ -21,6 +21,11 @@ LIFTED = {
 }
 
 
+def own_environment() -> dict[str, str]:
+    """Ours without the platform's settings, and without coverage: what is put under load is not slowed down."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TSLICE_", "COVERAGE_"))}
+
+
 def wait_until(done: Any, what: str, seconds: float = START_S) -> None:
     """Poll `done()` until it is true."""
     deadline = time.monotonic() + seconds
@@ -59,8 +64,7 @@ class Server(Answering):
     ) -> None:
         self.folder = folder
         self.program = program
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
-        self.environment |= LIFTED | environment
+        self.environment = own_environment() | LIFTED | environment
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "server.log"

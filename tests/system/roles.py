@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from typing import Self
 import psutil
 from deploy.local.__main__ import demo_of
 
-from .processes import LIFTED, Answering, wait_until
+from .processes import LIFTED, Answering, own_environment, wait_until
 
 START_S = 90
 
@@ -29,8 +28,7 @@ class Roles(Answering):
         self.shape = shape
         self.data = Path(settings["TSLICE_DATA"])
         self.log = folder / "roles.log"
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TSLICE_")}
-        self.environment |= LIFTED | settings
+        self.environment = own_environment() | LIFTED | settings
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
