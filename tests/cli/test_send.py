@@ -211,7 +211,7 @@ def test_patience_ends(run, csv_file):
 
 
 def test_an_interrupted_sending_goes_on_where_it_was(receiver, csv_file, tmp_path):
-    path = csv_file(many(6000))
+    path = csv_file(many(12_000))
     receiver.delay_s, receiver.quick_events = 3.0, 3000
     command = [sys.executable, "-m", "telemetry_slice", "send", path, "--url", receiver.url, "--key", receiver.key]
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
@@ -226,9 +226,9 @@ def test_an_interrupted_sending_goes_on_where_it_was(receiver, csv_file, tmp_pat
     second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 0, second.stderr
     assert "Going on after" in second.stdout
-    assert len(receiver.events) == 6000
+    assert len(receiver.events) == 12_000
     third = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert third.stdout.strip().splitlines()[-1] == "stored 0, duplicate 6000, dead 0, rejected 0"
+    assert third.stdout.strip().splitlines()[-1] == "stored 0, duplicate 12000, dead 0, rejected 0"
 
 
 def test_a_problem_names_its_fields():

@@ -66,7 +66,7 @@ class Recorder:
 @pytest.fixture
 def empty(postgres_server, monkeypatch):
     """A database with roles and schemas, and nothing in them: the URL of the migration role."""
-    monkeypatch.setattr("deploy.local.postgres.migrate", lambda _url: None)
+    monkeypatch.setattr("deploy.local.postgres.migrate", lambda _url, **_options: None)
     return install_on(postgres_server, "squawked").migration_url
 
 
