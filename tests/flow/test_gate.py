@@ -41,7 +41,15 @@ def queue():
 
 @pytest.fixture
 def gate(queue, registry, clock):
-    return Gate(queue, registry.devices, TokenBuckets(clock.monotonic), LocalBus(), clock, GateSettings())
+    return Gate(
+        queue,
+        registry.devices,
+        TokenBuckets(clock.monotonic),
+        LocalBus(),
+        clock,
+        GateSettings(),
+        monotonic=clock.monotonic,
+    )
 
 
 @pytest.fixture
@@ -210,6 +218,21 @@ async def test_a_full_queue_refuses_and_leaves_no_gap(gate, gateway, queue, acme
     queue.refusal = None
     await accept(gate, gateway, "a")
     assert [(each.sequence, each.batches[0].total) for each in queue.kept] == [(1, 1), (2, 2)]
+
+
+async def test_for_a_moment_after_a_full_queue_its_tenant_is_refused_at_the_door(gate, gateway, queue, beta, clock):
+    """Before quotas are asked, bodies read and events decoded; nobody else is."""
+    queue.refusal = QueueFullError()
+    with pytest.raises(SliceError):
+        await accept(gate, gateway, "a")
+    queue.refusal = None
+    with pytest.raises(SliceError) as refusal:
+        await gate.admit_request(gateway)
+    assert (refusal.value.code, refusal.value.retry_after_s) == (Code.CAPACITY, 1)
+    assert gate.totals.rejected(gateway.tenant.no, None, None) == {"capacity": 2}
+    await gate.admit_request(GatewayKey(beta, "k"))
+    clock.advance(0.1)
+    await gate.admit_request(gateway)
 
 
 async def test_an_unknown_outcome_is_not_taken_back(gate, gateway, queue, acme):

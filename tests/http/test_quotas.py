@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from telemetry_slice.engines.inprocess import HandOffQueue, TokenBuckets
+from telemetry_slice.flow.gate import admit
 from telemetry_slice.runtime import embedded
 
 DEFAULTS = {"limit_key_per_second": 100, "limit_tenant_per_second": 1_000, "limit_global_per_second": 10_000}
@@ -219,6 +220,7 @@ async def batches_held(house):
 
 async def test_the_queue_is_bounded(opened_house, event, monkeypatch):
     monkeypatch.setattr(embedded, "HandOffQueue", SlowQueue)
+    monkeypatch.setattr(admit, "FULL_S", 0.0)
     async with opened_house(max_queued_events=1_000) as house:
         acme = await house.tenant()
         batches = [[event() for _ in range(300)] for _ in range(5)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -27,6 +28,8 @@ from .validate import FOREIGN, validate
 log = structlog.get_logger()
 
 QUOTAS_KEPT = 20_000
+FULL_S = 0.05
+"""For so long after the queue was full for a tenant its requests are refused before they cost anything."""
 
 
 class QuotaExceededError(SliceError):
@@ -97,6 +100,8 @@ class Gate:
         bus: Bus,
         clock: Clock,
         settings: GateSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._limiter = limiter
@@ -109,6 +114,8 @@ class Gate:
         self.capacity = Capacity(settings.inflight_bytes)
         self.dead_letters: Counter[TenantNo] = Counter()
         """Open dead letters by tenant, kept up to date by the composition root."""
+        self._monotonic = monotonic
+        self._full_until_s: dict[TenantNo, float] = {}
         self.closed: str | None = None
         """Why ingest is refused at the moment, None while it is open."""
 
@@ -126,10 +133,22 @@ class Gate:
                 retry_after_s=60,
                 policy="dead-letters",
             )
+        if self._was_full(tenant.no):
+            self._refuse(tenant, RejectCode.CAPACITY)
+            raise _full()
         verdict = await self._limiter.admit(self._quotas_of(principal).requests, 1)
         if verdict.broken is not None:
             self._break(tenant, verdict, verdict.broken, 1)
         return verdict
+
+    def _was_full(self, tenant: TenantNo) -> bool:
+        until_s = self._full_until_s.get(tenant)
+        if until_s is None:
+            return False
+        if self._monotonic() < until_s:
+            return True
+        del self._full_until_s[tenant]
+        return False
 
     async def admit_events(self, principal: KeyPrincipal, count: int) -> Verdict:
         """Take `count` events from the quotas. Raises SliceError QUOTA_EXCEEDED."""
@@ -217,7 +236,8 @@ class Gate:
             # Raised before the queue's first await: the number just given is still the newest.
             self.totals.take_back(message)
             self._refuse(tenant, RejectCode.CAPACITY, len(receipt.batch))
-            raise SliceError(Code.CAPACITY, "the queue is full", retry_after_s=1) from None
+            self._full_until_s[tenant.no] = self._monotonic() + FULL_S
+            raise _full() from None
         except UnavailableError:
             raise SliceError(
                 Code.UNAVAILABLE, "whether the events were kept is unknown: repeat with the same ids", retry_after_s=1
@@ -244,6 +264,10 @@ class Gate:
     def forget_devices(self, tenant: TenantNo | None) -> None:
         """Look the tenant's devices up again, with None everybody's: one was created or deleted, or may have been."""
         self._devices.forget(tenant)
+
+
+def _full() -> SliceError:
+    return SliceError(Code.CAPACITY, "the queue is full", retry_after_s=1)
 
 
 def _first(own: int | None, common: int) -> int:
