@@ -212,6 +212,20 @@ async def test_a_silent_server_does_not_hold_a_sender(own_server):
         assert set(await drain(queue, [1])) == {1}
 
 
+async def test_a_queue_that_is_closed_while_it_connects_anew_ends(own_server):
+    """The client swallows a cancellation now and then while it connects."""
+    for number in range(1, 7):
+        async with asyncio.timeout(60):
+            async with opened(lane_of(own_server, timeout_s=0.5)) as queue:
+                own_server.pause()
+                try:
+                    with pytest.raises(UnavailableError):
+                        await queue.put(message(number))
+                finally:
+                    own_server.resume()
+                await drain(queue, [number])
+
+
 async def test_what_a_dead_writer_had_leased_goes_to_another(nats_server):
     settings = lane_of(nats_server, ack_wait_s=0.5)
     async with opened(settings) as gate:

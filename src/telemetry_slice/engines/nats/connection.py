@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 PING_S = 2
 SILENT_PINGS = 2
 CLOSE_S = 2.0
+HEAR_S = 0.5
 
 Prepare = Callable[["Session"], Awaitable[None]]
 
@@ -63,16 +64,13 @@ class Session:
         """
         asked = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout_s, headers=headers))
         try:
-            # A little longer than the client's own deadline: that one does not cover sending.
-            either: set[asyncio.Future[Any]] = {asked, self.lost}
-            await asyncio.wait(either, timeout=timeout_s + 0.1, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                raise UnavailableError("the connection was lost" if self.lost.done() else "no answer in time")
-            return asked.result()
-        except NoRespondersError:
-            raise UnavailableError("nobody answers for the stream") from None
-        except (Error, OSError, TimeoutError) as error:
-            raise UnavailableError(str(error) or type(error).__name__) from error
+            with _told():
+                # A little longer than the client's own deadline: that one does not cover sending.
+                either: set[asyncio.Future[Any]] = {asked, self.lost}
+                await asyncio.wait(either, timeout=timeout_s + 0.1, return_when=asyncio.FIRST_COMPLETED)
+                if not asked.done():
+                    raise UnavailableError("the connection was lost" if self.lost.done() else "no answer in time")
+                return asked.result()
         finally:
             asked.cancel()
 
@@ -81,26 +79,22 @@ class Session:
         self, subject: str, receive: Callable[[Msg], Awaitable[None]], timeout_s: float
     ) -> AsyncIterator[None]:
         """Hand what comes on `subject` to `receive`. Raises UnavailableError."""
-        try:
+        with _told():
             async with asyncio.timeout(timeout_s):
                 subscription = await self.client.subscribe(subject, cb=receive)
-        except (Error, OSError, TimeoutError) as error:
-            raise UnavailableError(str(error) or type(error).__name__) from error
         try:
             yield
         finally:
             # On a connection that is gone there is nothing to end.
-            with contextlib.suppress(Error, OSError, TimeoutError):
+            with contextlib.suppress(UnavailableError), _told():
                 async with asyncio.timeout(timeout_s):
                     await subscription.unsubscribe()
 
     async def send(self, subject: str, payload: bytes, timeout_s: float, reply: str = "") -> None:
         """Send without an answer. Raises UnavailableError."""
-        try:
+        with _told():
             async with asyncio.timeout(timeout_s):
                 await self.client.publish(subject, payload, reply=reply)
-        except (Error, OSError, TimeoutError) as error:
-            raise UnavailableError(str(error) or type(error).__name__) from error
 
 
 class Connection:
@@ -122,8 +116,7 @@ class Connection:
 
     async def close(self) -> None:
         if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await ended(self._keeper)
         if self._session:
             session, self._session = self._session, None
             await _shut(session.client)
@@ -163,37 +156,66 @@ class Connection:
     async def _open(self) -> Session:
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def ended() -> None:
+        async def closed() -> None:
             if not lost.done():
                 lost.set_result(None)
 
         client = Client()
         session = Session(client, lost)
         try:
-            async with asyncio.timeout(2 * self._timeout_s):
-                await client.connect(
-                    list(self._urls),
-                    name=self._name,
-                    error_cb=_note,
-                    closed_cb=ended,
-                    # Reconnecting is ours: what was in flight must be decided before anything else is sent.
-                    allow_reconnect=False,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    connect_timeout=max(1, round(self._timeout_s)),
-                    ping_interval=PING_S,
-                    max_outstanding_pings=SILENT_PINGS,
-                    flush_timeout=self._timeout_s,
-                )
-            await self._prepare(session)
-        except BaseException as error:
+            with _told("no server can be reached: "):
+                async with asyncio.timeout(2 * self._timeout_s):
+                    await client.connect(
+                        list(self._urls),
+                        name=self._name,
+                        error_cb=_note,
+                        closed_cb=closed,
+                        # Reconnecting is ours: what was in flight must be decided before anything else is sent.
+                        allow_reconnect=False,
+                        max_reconnect_attempts=1,
+                        reconnect_time_wait=0,
+                        connect_timeout=max(1, round(self._timeout_s)),
+                        ping_interval=PING_S,
+                        max_outstanding_pings=SILENT_PINGS,
+                        flush_timeout=self._timeout_s,
+                    )
+                await self._prepare(session)
+        except BaseException:
             await _shut(client)
-            if isinstance(error, (Error, OSError, TimeoutError)):
-                raise UnavailableError(f"no server can be reached: {str(error) or type(error).__name__}") from error
             raise
         self._session = session
         self._changed.set()
         return session
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks until they have heard it: now and then the client swallows a cancellation, and they go on."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=HEAR_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+
+
+@contextlib.contextmanager
+def _told(about: str = "") -> Iterator[None]:
+    """Errors of the client as UnavailableError.
+
+    A client that is closed cancels what it was asked for: to whoever waits that is a lost connection, not the end.
+    """
+    try:
+        yield
+    except NoRespondersError:
+        raise UnavailableError(f"{about}nobody answers for the stream") from None
+    except (Error, OSError, TimeoutError) as error:
+        raise UnavailableError(f"{about}{str(error) or type(error).__name__}") from error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise UnavailableError(f"{about}the connection was closed") from None
 
 
 async def _note(error: Exception) -> None:
@@ -202,6 +224,12 @@ async def _note(error: Exception) -> None:
 
 async def _shut(client: Client) -> None:
     """Close within a deadline, whatever state the client is in."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(CLOSE_S):
-            await client.close()
+    try:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_S):
+                await client.close()
+    finally:
+        # One that was interrupted while it connected, or whose server is silent, leaves its socket open.
+        writer = getattr(client._transport, "_io_writer", None)  # noqa: SLF001  # the client has no other way
+        if writer is not None:
+            writer.transport.abort()

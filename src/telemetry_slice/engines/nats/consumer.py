@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from ...model.errors import UnavailableError
 from ...model.events import Message, TenantNo
 from ...observe import QUEUE_POISONED, QUEUE_STALLS
-from .connection import Connection, Session
+from .connection import Connection, Session, ended
 from .envelope import CorruptPackError, NewerPackError, messages_of
 from .lane import CONSUMER
 from .settings import MIB, LaneSettings
@@ -94,9 +94,7 @@ class Consumer:
 
     async def close(self) -> None:
         """Give back at once what is leased or waits."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         for pack in self._packs.values():
             await self._say(pack.reply, NAK)
 

@@ -14,7 +14,7 @@ from ...model.books import HeldMessage
 from ...model.errors import QueueFullError, UnavailableError
 from ...model.events import Message
 from ...observe import QUEUE_PACKS, QUEUE_PUBLISH_SECONDS
-from .connection import Connection
+from .connection import Connection, ended
 from .envelope import Sealed
 from .settings import LaneSettings
 
@@ -78,10 +78,11 @@ class Publisher:
                 while self._waiting or self._pack:
                     await asyncio.sleep(0.01)
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        for waiting in (*self._pack, *self._waiting):
-            waiting.give_up("the queue was closed")
+            await ended(self._task)
+        self._give_up((*self._pack, *self._waiting), "the queue was closed")
+        # Nobody sweeps any more.
+        self._pack, self._pack_bytes = [], 0
+        self._waiting.clear()
 
     def held(self) -> list[HeldMessage]:
         """What is not known to be durable."""
