@@ -53,8 +53,14 @@ def lane_of(server, **changes):
 
 @asynccontextmanager
 async def opened(settings):
+    """A queue that runs; like a role, it tries again while the servers do not answer within the lane's deadline."""
     queue = JetStreamQueue(settings)
-    await queue.start()
+
+    async def started():
+        await queue.start()
+        return True
+
+    await until(started)
     try:
         yield queue
     finally:
