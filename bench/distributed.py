@@ -22,7 +22,6 @@ from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.store import PostgresStore
-from telemetry_slice.engines.sql.letters import LetterReads
 
 from . import dashboard, parts
 from .events import DEVICES
@@ -77,7 +76,7 @@ async def fill(installation: LocalInstallation, tenant_id: str, rows: int) -> fl
     registry = open_registry(settings["TSLICE_DATABASE_URL"], SystemClock())
     engine = open_reading(settings["TSLICE_DATABASE_URL"])
     readers = readers_over(engine)
-    store = PostgresStore(settings["TSLICE_DATABASE_WRITER_URL"], LetterReads(readers), series_limit=100_000)
+    store = PostgresStore(settings["TSLICE_DATABASE_WRITER_URL"], readers, series_limit=100_000)
     try:
         tenant = await registry.tenants.get(tenant_id)
         assert tenant is not None

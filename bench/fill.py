@@ -12,7 +12,6 @@ from pathlib import Path
 
 from telemetry_slice.engines.folder.lock import FolderLock
 from telemetry_slice.engines.inprocess import SystemClock
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sqlite.files import REGISTRY, TELEMETRY
 from telemetry_slice.engines.sqlite.registry import open_database, open_registry
@@ -39,7 +38,7 @@ async def fill(folder: Path, tenant_id: str, rows: int) -> float:
         names = [f"dev-{number:04d}" for number in range(DEVICES)]
         numbers = {name: device.no for name, device in (await registry.devices.register(tenant.no, names)).items()}
         await process.start()
-        store = SqliteStore(process, LetterReads(readers))
+        store = SqliteStore(process, readers)
         began = time.perf_counter()
         await fill_store(store, tenant.no, numbers, rows)
         return time.perf_counter() - began

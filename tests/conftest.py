@@ -80,16 +80,7 @@ def signing_key():
 
 @pytest.fixture
 def access(registry, clock, signing_key):
-    made = Access(
-        Secrets(b"pepper" * 6, signing_key),
-        tenants=registry.tenants,
-        keys=registry.keys,
-        accounts=registry.accounts,
-        sessions=registry.sessions,
-        first_run=registry.first_run,
-        clock=clock,
-        monotonic=clock.monotonic,
-    )
+    made = Access(Secrets(b"pepper" * 6, signing_key), registry, clock, monotonic=clock.monotonic)
     yield made
     made.close()
 

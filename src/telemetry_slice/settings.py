@@ -150,6 +150,12 @@ class Settings(BaseSettings):
     retention_days: int | None = Field(
         None, ge=1, description="Readings recorded more days ago are deleted; unset keeps everything."
     )
+    ledger_days: int | None = Field(
+        None,
+        ge=14,
+        description="PostgreSQL: the ledger lets go of UUIDv7 made more days ago, in whole weeks; such an id dies as"
+        " id_expired when it comes again. Unset knows every id for ever.",
+    )
     disk_reserve_bytes: int = Field(
         256 * MIB, ge=0, description="Free bytes below which ingest answers 503 while reads go on."
     )

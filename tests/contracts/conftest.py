@@ -22,7 +22,6 @@ from telemetry_slice.engines.postgres.placed import PlacedReaders, PlacedStore
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry as open_postgres_registry
 from telemetry_slice.engines.postgres.store import PostgresStore
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.placements import Placements
 from telemetry_slice.engines.sql.readers import Readers
@@ -62,12 +61,42 @@ class StoreHarness(Protocol):
         """(device, type, unit, kind, recorded_us, event key, number, text) of every stored measurement, sorted."""
 
 
-class SqliteHarness:
+class Looped:
+    """An event loop that lasts as long as the harness."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def call() -> T:
+            return await work()
+
+        return self._runner.run(call())
+
+    def until_answered(self, work: Callable[[], Awaitable[Any]], *, true: Callable[[], bool] = lambda: True) -> None:
+        """Do `work` again and again until it answers, and `true` is."""
+
+        async def answered() -> None:
+            async with asyncio.timeout(20):
+                while True:
+                    try:
+                        await work()
+                    except UnavailableError:
+                        await asyncio.sleep(0.01)
+                    else:
+                        if true():
+                            return
+
+        self.run(answered)
+
+
+class SqliteHarness(Looped):
     """A real writer child over a file of its own."""
 
     SERIES_LIMIT = SERIES_LIMIT
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__()
         path = request.getfixturevalue("tmp_path_factory").mktemp("sqlite") / "telemetry.db"
         database = open_database(path, name="telemetry")
         upgrade(database.writer, "telemetry")
@@ -76,16 +105,9 @@ class SqliteHarness:
         self.readers = Readers(self.engine)
         self.telemetry = SqlTelemetry(self.readers)
         self.process = WriterProcess(path, self.SERIES_LIMIT)
-        self.store = SqliteStore(self.process, LetterReads(self.readers))
-        self._runner = asyncio.Runner()
+        self.store = SqliteStore(self.process, self.readers)
         self._tenants = count(1)
         self._runner.run(self.process.start())
-
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        async def call() -> T:
-            return await work()
-
-        return self._runner.run(call())
 
     def new_tenant(self) -> TenantNo:
         return TenantNo(next(self._tenants))
@@ -95,18 +117,7 @@ class SqliteHarness:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
 
-        async def until_back() -> None:
-            async with asyncio.timeout(20):
-                while True:
-                    try:
-                        await self.store.open_counts()
-                    except UnavailableError:
-                        await asyncio.sleep(0.01)
-                    else:
-                        if self.process.pid not in (None, pid):
-                            return
-
-        self.run(until_back)
+        self.until_answered(self.store.open_counts, true=lambda: self.process.pid not in (None, pid))
 
     def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
@@ -120,31 +131,25 @@ class SqliteHarness:
         self._runner.close()
 
 
-class PostgresHarness:
+class PostgresHarness(Looped):
     """A real server with a database of its own."""
 
     SERIES_LIMIT = SERIES_LIMIT
     SERVER = "postgres_server"
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__()
         self.server: LocalPostgres = request.getfixturevalue(self.SERVER)
         self.database = f"store_{next(DATABASES)}"
         self.urls = install_on(self.server, self.database)
         self.engine = open_reading(self.urls.api_url)
         self.readers = readers_over(self.engine)
         self.telemetry = SqlTelemetry(self.readers)
-        self.store = PostgresStore(self.urls.writer_url, LetterReads(self.readers), series_limit=SERIES_LIMIT)
+        self.store = PostgresStore(self.urls.writer_url, self.readers, series_limit=SERIES_LIMIT)
         self.owner = psycopg.connect(self.server.url_of("postgres", self.server.password, self.database))
         self.owner.autocommit = True
         self.owner.execute("SET search_path = telemetry")
-        self._runner = asyncio.Runner()
         self._tenants = count(1)
-
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        async def call() -> T:
-            return await work()
-
-        return self._runner.run(call())
 
     def new_tenant(self) -> TenantNo:
         return TenantNo(next(self._tenants))
@@ -155,18 +160,7 @@ class PostgresHarness:
             " WHERE datname = %s AND pid <> pg_backend_pid()",
             (self.database,),
         )
-
-        async def until_back() -> None:
-            async with asyncio.timeout(20):
-                while True:
-                    try:
-                        await self.store.open_counts()
-                    except UnavailableError:
-                        await asyncio.sleep(0.01)
-                    else:
-                        return
-
-        self.run(until_back)
+        self.until_answered(self.store.open_counts)
 
     def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
         rows = self.owner.execute(STORED.format(key="uuid_send(e.event_key)", tenant=tenant)).fetchall()
@@ -195,7 +189,7 @@ class OtherPostgresHarness(PostgresHarness):
     SERVER = "system_postgres_server"
 
 
-class PlacedHarness:
+class PlacedHarness(Looped):
     """One store over several placements; tenants take turns between them, so that neighbours lie apart."""
 
     SERIES_LIMIT = SERIES_LIMIT
@@ -203,6 +197,7 @@ class PlacedHarness:
     """In all: it is the code of `PostgresHarness`, and every crash means cold backends for each placement."""
 
     def __init__(self, request: pytest.FixtureRequest, placements: Sequence[Placement]) -> None:
+        super().__init__()
         self.server: LocalPostgres = request.getfixturevalue("postgres_server")
         self.names: dict[str | None, str] = {None: f"placed_{next(DATABASES)}"}
         installed = {None: install_on(self.server, self.names[None])}
@@ -221,7 +216,7 @@ class PlacedHarness:
         self.store = PlacedStore(
             directory,
             {name: Connections(urls.writer_url, size=2) for name, urls in installed.items()},
-            LetterReads(self.readers),
+            self.readers,
             series_limit=SERIES_LIMIT,
         )
         self.owners = {
@@ -231,13 +226,6 @@ class PlacedHarness:
         self.placed: dict[TenantNo, Placement] = {}
         self._next = cycle(placements)
         self._crashes = 0
-        self._runner = asyncio.Runner()
-
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        async def call() -> T:
-            return await work()
-
-        return self._runner.run(call())
 
     def new_tenant(self) -> TenantNo:
         placement = next(self._next)
@@ -256,18 +244,7 @@ class PlacedHarness:
                 " WHERE datname = %s AND pid <> pg_backend_pid()",
                 (self.names[name],),
             )
-
-        async def until_back() -> None:
-            async with asyncio.timeout(20):
-                while True:
-                    try:
-                        await self.store.at_each(lambda store: store.open_counts())
-                    except UnavailableError:
-                        await asyncio.sleep(0.01)
-                    else:
-                        return
-
-        self.run(until_back)
+        self.until_answered(lambda: self.store.at_each(lambda store: store.open_counts()))
 
     def stored(self, tenant: TenantNo) -> list[tuple[Any, ...]]:
         """What lies in the tenant's own placement. What lies elsewhere is looked for by the tests of placement."""

@@ -11,7 +11,6 @@ import pytest
 
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.store import PostgresStore
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, event_key, meaning_of
 
 NOW_US = 1_790_000_000_000_000
@@ -103,7 +102,7 @@ def new_store(postgres, readers):
     made = []
 
     def make(**options):
-        made.append(PostgresStore(postgres.writer_url, LetterReads(readers), **{"series_limit": 50, **options}))
+        made.append(PostgresStore(postgres.writer_url, readers, **{"series_limit": 50, **options}))
         return made[-1]
 
     yield make

@@ -16,7 +16,6 @@ from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.replicas import ReplicatedReaders
 from telemetry_slice.engines.postgres.roles import API
 from telemetry_slice.engines.postgres.store import PostgresStore
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.flow.query import Asked, Query
 from telemetry_slice.observe import READ_FALLBACKS, READS
@@ -113,7 +112,7 @@ class Writer:
     def __init__(self, cluster, tenant, device_no, gate):
         self._engine = open_reading(cluster.urls.api_url)
         self._readers = readers_over(self._engine)
-        self.store = PostgresStore(cluster.urls.writer_url, LetterReads(self._readers), series_limit=50)
+        self.store = PostgresStore(cluster.urls.writer_url, self._readers, series_limit=50)
         self.tenant = tenant
         self.device_no = device_no
         self.gate = gate

@@ -13,7 +13,6 @@ from tests.engines.nats_lanes import ACME, BETA, lane_of, opened, until
 
 from telemetry_slice.engines.inprocess import LocalBus, SystemClock
 from telemetry_slice.engines.nats.envelope import Sealed
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sqlite.registry import open_database
@@ -53,7 +52,7 @@ async def platform(settings, folder):
     readers = Readers(database.reader)
     process = WriterProcess(folder / "telemetry.db", 100)
     await process.start()
-    store = SqliteStore(process, LetterReads(readers))
+    store = SqliteStore(process, readers)
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(database.reader.dispose)
         ending.callback(readers.close)

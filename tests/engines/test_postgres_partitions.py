@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from telemetry_slice.engines.postgres.identity import PERMANENT, WEEK_MS, bucket_of
+from telemetry_slice.flow.history import keep_ledger, keep_retention
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import Outcome, event_key
 from telemetry_slice.model.times import DAY_US, to_us
@@ -167,6 +168,41 @@ async def test_an_id_below_the_horizon_dies_and_is_never_stored_again(store, gat
     assert (await store.books(tenant)).dead == {"id_expired": 1}
 
 
+@pytest.fixture
+async def on_duty():
+    """Starts what goes on for ever, and ends it after the test."""
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        yield lambda duty: tasks.append(group.create_task(duty))
+        for task in tasks:
+            task.cancel()
+
+
+@pytest.mark.usefixtures("undropped")
+async def test_the_ledger_keeps_the_days_it_is_told_to(store, superuser, clock, on_duty, until):
+    start, head = superuser.execute("SELECT start, head FROM partition_heads WHERE parent = 'event_ledger'").fetchone()
+
+    def known_from():
+        return superuser.execute("SELECT horizon FROM partition_heads WHERE parent = 'event_ledger'").fetchone()[0]
+
+    # 14 days before half of the fourth week lies half of the second.
+    clock.us = (start + 3) * WEEK_MS * 1000 + 3 * DAY_US
+    assert start + 3 < head
+    on_duty(keep_ledger(store, clock, 14))
+    await until(lambda: known_from() == start + 1, "one whole week is older")
+    assert f"event_ledger_w{start}" not in partitions(superuser)
+    assert f"event_ledger_w{start + 1}" in partitions(superuser)
+
+
+async def test_readings_are_kept_for_the_days_they_are_told_to(store, gate, tenant, superuser, clock, on_duty, until):
+    clock.us = server_now_us(superuser)
+    edge_us = clock.us - 40 * DAY_US
+    await store.append([gate.message((tenant, [(f"kept-{at}", at, 1) for at in (edge_us - 1, edge_us)]))])
+    on_duty(keep_retention(store, clock, 40))
+    left = "SELECT array_agg(recorded_us) FROM telemetry_events WHERE tenant_no = %s"
+    await until(lambda: superuser.execute(left, (tenant,)).fetchone() == ([edge_us],), "the older one is gone")
+
+
 async def test_retention_reaches_every_partition(store, gate, tenant, superuser):
     now_us = server_now_us(superuser)
     events = [(f"e{n}", at, n) for n, at in enumerate((1, now_us - 40 * DAY_US, now_us, YEAR_2099_US))]
@@ -175,3 +211,30 @@ async def test_retention_reaches_every_partition(store, gate, tenant, superuser)
     while step := await store.expire(now_us, tenant):
         gone += step
     assert gone == 2
+
+
+async def test_a_month_that_is_over_is_emptied_at_once_and_its_neighbours_stay(store, gate, tenant, superuser):
+    bounds = "SELECT start, head FROM partition_heads WHERE parent = 'telemetry_events'"
+    start_us = superuser.execute(bounds).fetchone()[0]
+    second_us = superuser.execute(
+        "SELECT 1000000 * extract(epoch FROM (to_timestamp(%s / 1000000) AT TIME ZONE 'UTC' + interval '1 month')"
+        " AT TIME ZONE 'UTC')::bigint",
+        (start_us,),
+    ).fetchone()[0]
+    first = f"telemetry_events_{datetime.fromtimestamp(start_us / 1e6, UTC):%Y_%m}"
+    events = [(f"month-{at}", at, 1) for at in (start_us - 1, start_us, second_us - 1, second_us)]
+    await store.append([gate.message((tenant, events))])
+
+    def file_of_first():
+        return superuser.execute("SELECT pg_relation_filenode(%s::regclass)", (first,)).fetchone()[0]
+
+    before = file_of_first()
+    while await store.expire(second_us - 1):
+        pass
+    assert file_of_first() == before, "a month of which a moment is kept goes row by row"
+    left = "SELECT array_agg(recorded_us ORDER BY recorded_us) FROM telemetry_events WHERE tenant_no = %s"
+    assert superuser.execute(left, (tenant,)).fetchone() == ([second_us - 1, second_us],)
+    assert await store.expire(second_us) >= 1
+    assert await store.expire(second_us) == 0
+    assert superuser.execute(left, (tenant,)).fetchone() == ([second_us],)
+    assert file_of_first() != before

@@ -15,7 +15,6 @@ from telemetry_slice.engines.postgres.placed import PlacedReaders, PlacedStore
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import schema_of
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.placements import Placements
 from telemetry_slice.model.errors import UnavailableError
 from telemetry_slice.model.events import TenantNo
@@ -46,7 +45,7 @@ class Placed:
     def store_of(self, kind):
         nobody = "postgresql://tslice_writer:x@127.0.0.1:1/away"
         databases = {None: Connections(self.urls.writer_url, size=2), "away": Connections(nobody, size=1)}
-        return kind(self.placements, databases, LetterReads(self.readers), series_limit=50)
+        return kind(self.placements, databases, self.readers, series_limit=50)
 
     async def tenant(self, placement):
         return (await self.registry.tenants.create(f"t-{next(NAMES)}", "A tenant", placement=placement)).no

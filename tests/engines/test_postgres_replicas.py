@@ -216,17 +216,23 @@ async def test_a_long_transaction_of_others_does_not_hold_up_the_primary(cluster
         other.rollback()
 
 
-async def test_a_read_in_the_way_of_the_replay_is_read_again_on_the_primary(cluster, replicated, replica, acme):
-    cluster.on_primary("CREATE TABLE IF NOT EXISTS conflicts AS SELECT generate_series(1, 1000) AS x")
+def slow_on_replica(seconds):
+    """(set once a replica reads, a read that takes `seconds` there and tells whether it was one)."""
     begun = threading.Event()
 
     def read(connection):
         where = is_replica(connection)
         if where:
             begun.set()
-            connection.execute(text("SELECT pg_sleep(14)"))
+            connection.execute(text(f"SELECT pg_sleep({seconds})"))
         return where
 
+    return begun, read
+
+
+async def test_a_read_in_the_way_of_the_replay_is_read_again_on_the_primary(cluster, replicated, replica, acme):
+    cluster.on_primary("CREATE TABLE IF NOT EXISTS conflicts AS SELECT generate_series(1, 1000) AS x")
+    begun, read = slow_on_replica(14)
     cluster.on_standby("ALTER SYSTEM SET max_standby_streaming_delay = 0")
     try:
         cluster.on_standby("SELECT pg_reload_conf()")
@@ -246,15 +252,7 @@ async def test_a_read_in_the_way_of_the_replay_is_read_again_on_the_primary(clus
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_a_read_on_a_replica_that_goes_is_read_again_on_the_primary(cluster, replicated, replica, acme, how):
-    begun = threading.Event()
-
-    def read(connection):
-        where = is_replica(connection)
-        if where:
-            begun.set()
-            connection.execute(text("SELECT pg_sleep(300)"))
-        return where
-
+    begun, read = slow_on_replica(300)
     work = asyncio.create_task(replicated.run(acme.no, read))
     assert await asyncio.to_thread(begun.wait, PATIENCE_S)
     started = time.monotonic()

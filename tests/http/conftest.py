@@ -106,7 +106,7 @@ def app(services):
 @pytest.fixture
 async def door(app):
     """A client without credentials."""
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=ORIGIN) as client:
+    async with called(app) as client:
         yield client
 
 
@@ -268,14 +268,18 @@ class House:
         return books
 
 
+def called(app):
+    """A client that calls `app` without a socket."""
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=ORIGIN)
+
+
 @asynccontextmanager
 async def open_house(folder, **settings):
     """The embedded platform over an empty folder, its writer a real process, called without a socket."""
     platform = build_embedded(Settings(data=folder, **settings))
     try:
         await platform.start()
-        transport = httpx2.ASGITransport(app=platform.app)
-        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        async with called(platform.app) as client:
             yield House(platform, folder, client)
     finally:
         await platform.stop()
@@ -346,8 +350,7 @@ async def open_placed_house(folder, postgres, nats, valkey, **settings):
     try:
         await worker.start()
         await platform.start()
-        transport = httpx2.ASGITransport(app=platform.app)
-        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        async with called(platform.app) as client:
             yield PlacedHouse(platform, told, client)
     finally:
         await platform.stop()

@@ -14,7 +14,6 @@ from deploy.local.postgres import LocalPostgres, install_on
 
 from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import SystemClock
-from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
@@ -53,15 +52,7 @@ class End(Protocol):
 
 def _access(settings: Settings, registry: Registry) -> Access:
     kept = ensure_secrets(settings.data, new_signing_key)
-    return Access(
-        Secrets(kept.pepper, kept.signing_key),
-        tenants=registry.tenants,
-        keys=registry.keys,
-        accounts=registry.accounts,
-        sessions=registry.sessions,
-        first_run=registry.first_run,
-        clock=SystemClock(),
-    )
+    return Access(Secrets(kept.pepper, kept.signing_key), registry, SystemClock())
 
 
 def with_secrets_of(folder: Path, other: Path | None) -> Path:
@@ -91,7 +82,7 @@ class FolderEnd:
         await process.start()
         access = _access(self.settings, registry)
         try:
-            yield Running(registry, SqliteStore(process, LetterReads(readers)), SqlTelemetry(readers), access)
+            yield Running(registry, SqliteStore(process, readers), SqlTelemetry(readers), access)
         finally:
             access.close()
             await process.stop()

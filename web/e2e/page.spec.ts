@@ -1,6 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
+import { reading } from "./answers";
 import { inspect, watch } from "./inspect";
-import { RecordedServer, reading } from "./recorded";
+import { RecordedServer } from "./recorded";
 
 let server: RecordedServer;
 let origin: string;

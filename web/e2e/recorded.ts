@@ -6,6 +6,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import type { Duplex } from "node:stream";
+import {
+  before,
+  eventIdAt,
+  type Json,
+  me,
+  type Reading,
+  reading,
+  recordedDevices,
+  recordedLetters,
+  status,
+  wave,
+} from "./answers";
 
 /** The strictest policy the page works under. */
 export const POLICY =
@@ -19,33 +31,6 @@ const mediaTypes: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
-
-type Json = Record<string, unknown>;
-
-export interface Reading extends Json {
-  eventId: string;
-  deviceId: string;
-  type: string;
-  value: number | string | boolean;
-  unit: string | null;
-  recordedAt: string;
-  receivedAt: string;
-  storedAt: string;
-}
-
-const me = {
-  kind: "user",
-  user: { id: "u1", email: "ada@example.com", name: "Ada Lovelace" },
-  tenant: { id: "acme-123", name: "Acme Corporation" },
-  role: "owner",
-  platformAdmin: false,
-  tenants: [{ id: "acme-123", name: "Acme Corporation", role: "owner" }],
-};
-
-/** RFC 3339 with microseconds, `ago` seconds before now. */
-export function before(ago: number): string {
-  return new Date(Date.now() - ago * 1000).toISOString().replace("Z", "000Z");
-}
 
 export class RecordedServer {
   private readonly server: Server;
@@ -348,114 +333,4 @@ function textFrame(frame: Json): Buffer {
       ? Buffer.from([0x81, text.length])
       : Buffer.from([0x81, 126, text.length >> 8, text.length & 255]);
   return Buffer.concat([head, text]);
-}
-
-function wave(type: string, time: number): number {
-  const hours = time / 3_600_000;
-  const level = type === "pressure" ? 2.4 : 70;
-  const swing = type === "pressure" ? 0.12 : 4;
-  return (
-    level + swing * Math.sin(hours * 1.1) + swing * 0.25 * Math.sin(hours * 9.7) + swing * 0.08 * Math.sin(hours * 97)
-  );
-}
-
-function eventIdAt(time: number): string {
-  const hex = createHash("sha1").update(String(time)).digest("hex");
-  return `0197${hex.slice(0, 4)}-${hex.slice(4, 8)}-7${hex.slice(8, 11)}-8${hex.slice(11, 14)}-${hex.slice(14, 26)}`;
-}
-
-/** A temperature reading recorded at `time` (epoch ms) and received `lateness` seconds later. */
-export function reading(
-  { eventId, value, lateness }: { eventId: string; value: number; lateness: number },
-  time: number,
-): Reading {
-  const recordedAt = new Date(time).toISOString().replace("Z", "000Z");
-  const receivedAt = new Date(time + lateness * 1000).toISOString().replace("Z", "000Z");
-  const rounded = Math.round(value * 100) / 100;
-  return {
-    eventId,
-    deviceId: "dev-001",
-    type: "temperature",
-    value: rounded,
-    unit: "C",
-    recordedAt,
-    receivedAt,
-    storedAt: receivedAt,
-  };
-}
-
-function status(): Json {
-  const storage = {
-    dataBytes: 214_400_000,
-    freeBytes: 41_800_000_000,
-    bytesPerDay: 38_500_000,
-    daysLeft: 1_085,
-    ingest: "open",
-  };
-  return { version: "0.1.0", now: before(0), storage };
-}
-
-function recordedDevices() {
-  const device = (
-    deviceId: string,
-    label: string,
-    location: string,
-    tags: string[],
-    status: string,
-    seen: number | null,
-    values: [string, unknown, string | null][],
-  ) => ({
-    deviceId,
-    label,
-    location,
-    tags,
-    status,
-    lastSeen: seen === null ? null : before(seen),
-    lastValues: values.map(([type, value, unit]) => ({ type, value, unit, recordedAt: before(seen ?? 0) })),
-    createdAt: before(86_400),
-  });
-  return [
-    device("dev-001", "Boiler #3", "Plant A", ["steam"], "online", 2, [
-      ["temperature", 71.42, "C"],
-      ["pressure", 2.417, "bar"],
-      ["running", true, null],
-    ]),
-    device("dev-002", "Chiller #1", "Plant A", [], "late", 1_260, [["temperature", 4.1, "C"]]),
-    device("dev-007", "Conveyor drive, hall 2", "Plant B", ["drive", "24 V"], "silent", 259_200, [
-      ["vibration", 0.0032, "g"],
-      ["state", "idle", null],
-    ]),
-    device("host", "This computer", "", [], "online", 1, [
-      ["cpu", 12.5, "%"],
-      ["memory", 41.3, "%"],
-      ["disk", 63.8, "%"],
-      ["temperature", 48, "C"],
-      ["network_in", 18_231, "B/s"],
-    ]),
-    device("dev-011", "", "", [], "new", null, []),
-  ];
-}
-
-function recordedLetters() {
-  const letter = (id: string, reason: string, detail: string, recordedAt: string) => ({
-    id,
-    reason,
-    detail,
-    eventId: `evt-${id}`,
-    deviceId: "dev-001",
-    receivedAt: before(4_000),
-    body: {
-      eventId: `evt-${id}`,
-      deviceId: "dev-001",
-      recordedAt,
-      type: "temperature",
-      value: 70.1,
-      unit: "C",
-    } as Json,
-    state: "dead",
-  });
-  return [
-    letter("101", "clock", "recordedAt 1970-01-01T00:00:12Z is before the year 2000", "1970-01-01T00:00:12Z"),
-    letter("102", "conflict", "The id is stored with another value: 69.8 instead of 70.1", "1999-12-31T23:59:59Z"),
-  ];
 }

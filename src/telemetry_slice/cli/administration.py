@@ -13,7 +13,7 @@ import typer
 
 from ..model.placement import PlacementKind
 from .failure import CliError
-from .options import AsJson, Data, Key, TenantId, Url
+from .options import AsJson, Data, Key, PlacedIn, PlacementDatabase, TenantId, Url
 
 tenants = typer.Typer(help="Tenants of the installation.", no_args_is_help=True)
 devices = typer.Typer(help="Devices of a tenant.", no_args_is_help=True)
@@ -119,12 +119,8 @@ def create_tenant(
     *,
     name: Annotated[str | None, typer.Option(help="Name; default: the id.")] = None,
     auto_register: Annotated[bool, typer.Option(help="Gateway keys may create devices by sending for them.")] = True,
-    placement: Annotated[
-        PlacementKind, typer.Option(help="Where its telemetry lies, for good.")
-    ] = PlacementKind.SHARED,
-    database: Annotated[
-        str | None, typer.Option(help="The placement database, by its name in TSLICE_PLACEMENT_DATABASES.")
-    ] = None,
+    placement: PlacedIn = PlacementKind.SHARED,
+    database: PlacementDatabase = None,
     url: Url = None,
     key: Key = None,
     data: Data,

@@ -12,7 +12,7 @@ import typer
 
 from ..model.placement import PlacementKind
 from .failure import CliError
-from .options import Data
+from .options import Data, PlacedIn, PlacementDatabase
 
 if TYPE_CHECKING:
     from ..runtime.moving import Moved
@@ -75,12 +75,8 @@ def import_tenant(
     end_keys: Annotated[
         bool, typer.Option("--end-keys", help="End the tenant's keys, where the other installation's do not work.")
     ] = False,
-    placement: Annotated[
-        PlacementKind, typer.Option(help="Where its telemetry is to lie; other than shared: PostgreSQL alone.")
-    ] = PlacementKind.SHARED,
-    database: Annotated[
-        str | None, typer.Option(help="The placement database, as TSLICE_PLACEMENT_DATABASES names it.")
-    ] = None,
+    placement: PlacedIn = PlacementKind.SHARED,
+    database: PlacementDatabase = None,
     data: Data,
 ) -> None:
     """Take a tenant from a file, verified first: all of it, or nothing. A data folder's server is stopped meanwhile."""

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ..model.placement import PlacementKind
+
 
 def default_data() -> Path:
     """The data folder that the settings name, ./data where they name none."""
@@ -32,3 +34,10 @@ Url = Annotated[str | None, typer.Option("--url", envvar="TSLICE_URL", help="Add
 Key = Annotated[str | None, typer.Option("--key", envvar="TSLICE_KEY", help="Key (tsk_…) to act with.")]
 TenantId = Annotated[str | None, typer.Option("--tenant", help="Tenant to act in.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PlacedIn = Annotated[
+    PlacementKind,
+    typer.Option("--placement", help="Where its telemetry is to lie, for good; other than shared: PostgreSQL alone."),
+]
+PlacementDatabase = Annotated[
+    str | None, typer.Option("--database", help="The placement database, as TSLICE_PLACEMENT_DATABASES names it.")
+]

@@ -42,6 +42,24 @@ async def keep_retention(store: EventStore, clock: Clock, days: int) -> None:
         await asyncio.sleep(RETENTION_EVERY_S)
 
 
+class Ledger(Protocol):
+    """What knows the ids that were stored."""
+
+    async def drop_ledger_weeks(self, before_us: int) -> int:
+        """Let go of the ids of the weeks that ended before `before_us`; how many weeks were let go of."""
+
+
+async def keep_ledger(ledger: Ledger, clock: Clock, days: int) -> None:
+    """Let go of the ids made more than `days` days ago, for ever."""
+    while True:
+        try:
+            if dropped := await ledger.drop_ledger_weeks(clock.now_us() - days * DAY_US):
+                log.info("ledger_weeks_dropped", weeks=dropped, days=days)
+        except UnavailableError as error:
+            log.warning("ledger_postponed", error=str(error))
+        await asyncio.sleep(RETENTION_EVERY_S)
+
+
 class Disk(Protocol):
     """Where the data lies."""
 

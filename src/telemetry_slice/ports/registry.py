@@ -240,3 +240,25 @@ class FirstRun(Protocol):
 
         Raises SliceError CONFLICT if the tenant's id is taken (the offer stays open).
         """
+
+
+class Registry(Protocol):
+    """All of it, over one database."""
+
+    @property
+    def tenants(self) -> Tenants: ...
+
+    @property
+    def devices(self) -> Devices: ...
+
+    @property
+    def keys(self) -> Keys: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def first_run(self) -> FirstRun: ...

@@ -23,10 +23,9 @@ from ..engines.postgres.store import CONNECTIONS
 from ..engines.redis.bus import RedisBus
 from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
-from ..engines.sql.letters import LetterReads
 from ..engines.sql.placements import Placements
 from ..engines.sql.readers import TenantReaders
-from ..flow.history import keep_retention
+from ..flow.history import keep_ledger, keep_retention
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
 from ..model.placement import Placement
@@ -106,7 +105,7 @@ class Databases:
         self.store = PlacedStore(
             placements,
             {name: Connections(writer_url, size=CONNECTIONS) for name, (_, writer_url) in urls.items()},
-            LetterReads(self.readers),
+            self.readers,
             series_limit=settings.max_series,
         )
 
@@ -232,6 +231,8 @@ def build_scheduler(settings: Settings) -> Role:
     duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill)]
     if settings.retention_days is not None:
         duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
+    if settings.ledger_days is not None:
+        duties.append(partial(keep_ledger, databases.store, clock, settings.ledger_days))
 
     async def start() -> None:
         loops.start(partial(leader.lead, duties))

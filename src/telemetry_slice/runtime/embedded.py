@@ -10,7 +10,6 @@ import structlog
 from ..engines.folder.lock import FolderLock
 from ..engines.inprocess import HandOffQueue, LocalBus, LocalCache, SystemClock, TokenBuckets
 from ..engines.sql.database import Database
-from ..engines.sql.letters import LetterReads
 from ..engines.sql.migrate import upgrade
 from ..engines.sql.readers import Readers
 from ..engines.sqlite.disk import DataDisk
@@ -74,7 +73,7 @@ def build_embedded(settings: Settings) -> Platform:
     readers = Readers(telemetry.reader)
 
     process = WriterProcess(settings.data / TELEMETRY, settings.max_series)
-    store = SqliteStore(process, LetterReads(readers))
+    store = SqliteStore(process, readers)
     queue = HandOffQueue(settings.max_queued_events)
     bus = LocalBus()
     writer = Writer(queue, store, bus, max_events=settings.batch_events)

@@ -218,15 +218,7 @@ class Front:
         """What `readers` answer is at most `lag_s` behind the store."""
         secrets = ensure_secrets(settings.data, new_signing_key)
         self.state = ReadyState()
-        self.access = Access(
-            Secrets(secrets.pepper, secrets.signing_key),
-            tenants=registry.tenants,
-            keys=registry.keys,
-            accounts=registry.accounts,
-            sessions=registry.sessions,
-            first_run=registry.first_run,
-            clock=clock,
-        )
+        self.access = Access(Secrets(secrets.pepper, secrets.signing_key), registry, clock)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
 

@@ -62,20 +62,20 @@ class PlacedReaders:
         return await readers.run(tenant, read_there, seen)
 
 
-class PlacedStore:
+class PlacedStore(LetterReads):
     """`EventStore` and `DeadLetters` over all placements; `databases` are by their names, None = the installation's."""
 
     def __init__(
         self,
         placements: Placements,
         databases: Mapping[str | None, Connections],
-        letters: LetterReads,
+        readers: TenantReaders,
         *,
         series_limit: int,
     ) -> None:
+        super().__init__(readers)
         self._placements = placements
         self._databases = databases
-        self._letters = letters
         self._series_limit = series_limit
         self._stores: dict[Placement, PostgresStore] = {}
         # Rejected counts that a placement could not be told yet.
@@ -91,7 +91,7 @@ class PlacedStore:
                 raise _unknown(placement)
             store = self._stores[placement] = PostgresStore(
                 connections,
-                self._letters,
+                self._readers,
                 series_limit=self._series_limit,
                 schema=placement.schema or TELEMETRY_SCHEMA,
             )
@@ -179,14 +179,6 @@ class PlacedStore:
         return sum((await self.at_each(lambda store: store.backfill())).values())
 
     # ------------------------------------------------------------------------------------------------- dead letters
-    async def list(
-        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
-    ) -> Sequence[DeadLetter]:
-        return await self._letters.list(tenant, reason=reason, after=after, limit=limit)
-
-    async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
-        return await self._letters.get(tenant, letter_id)
-
     async def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> DeadLetter | None:
         return await (await self._of(tenant)).mend(tenant, letter_id, event)
 

@@ -11,6 +11,7 @@ from ...model.books import StoreBooks
 from ...model.events import EventBatch, Message, Settlement, TenantNo
 from ...model.series import DeadLetter
 from ..sql.letters import LetterReads
+from ..sql.readers import TenantReaders
 from . import counters
 from .append import Appender
 from .connections import DEADLINE_S, Connections
@@ -25,7 +26,7 @@ EXPIRE_ROWS = 5_000
 BACKFILL_ROWS = 1_000
 
 
-class PostgresStore:
+class PostgresStore(LetterReads):
     """`EventStore` and `DeadLetters` on the tables of one schema.
 
     `database` is a URL that signs in as the writer role, or the connections of another store of the same database.
@@ -39,18 +40,18 @@ class PostgresStore:
     def __init__(
         self,
         database: str | Connections,
-        letters: LetterReads,
+        readers: TenantReaders,
         *,
         series_limit: int,
         schema: str = TELEMETRY_SCHEMA,
         connections: int = CONNECTIONS,
         deadline_s: float = DEADLINE_S,
     ) -> None:
+        super().__init__(readers)
         self.connections = (
             Connections(database, size=connections, deadline_s=deadline_s) if isinstance(database, str) else database
         )
         self._schema = schema
-        self._reads = letters
         self._appender = Appender(series_limit)
         self._letters = Letters(self._appender)
         self._appending: set[asyncio.Task[list[Settlement]]] = set()
@@ -94,14 +95,6 @@ class PostgresStore:
 
         return await self._run(work)
 
-    async def list(
-        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
-    ) -> Sequence[DeadLetter]:
-        return await self._reads.list(tenant, reason=reason, after=after, limit=limit)
-
-    async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
-        return await self._reads.get(tenant, letter_id)
-
     async def open_counts(self) -> dict[TenantNo, int]:
         def work(connection: Session) -> dict[TenantNo, int]:
             with transaction(connection, ()):
@@ -112,7 +105,7 @@ class PostgresStore:
 
     async def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> DeadLetter | None:
         changed = await self._run(lambda c: self._letters.mend(c, tenant, letter_id, event))
-        return await self._reads.get(tenant, letter_id) if changed else None
+        return await self.get(tenant, letter_id) if changed else None
 
     async def replay(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
         return await self._run(lambda c: self._letters.replay(c, tenant, letter_id, event))
@@ -133,7 +126,7 @@ class PostgresStore:
     async def drop_ledger_weeks(self, before_us: int) -> int:
         """Forget the ids of UUIDv7 of the weeks that ended before `before_us`; how many weeks were dropped.
 
-        Such an id is never stored again: it dies as `id_expired`. For the scheduler; never called, nothing is dropped.
+        Such an id is never stored again: it dies as `id_expired`. For the scheduler, if the settings say so.
         """
 
         def work(connection: Session) -> int:

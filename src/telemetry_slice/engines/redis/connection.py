@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -183,8 +184,8 @@ async def keep_up(
         await asyncio.sleep(RETRY_S)
 
 
-class Connected:
-    """A part that holds one connection while it is started. `_live` is the life of the connection, as in `keep_up`."""
+class Connected(ABC):
+    """A part that holds one connection while it is started."""
 
     def __init__(self, part: str) -> None:
         self._outage = Outage(part)
@@ -200,5 +201,6 @@ class Connected:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
+    @abstractmethod
     async def _live(self) -> None:
-        raise NotImplementedError
+        """The life of the connection, as in `keep_up`."""

@@ -17,6 +17,7 @@ from ...model.errors import DataError, UnavailableError
 from ...model.events import EventBatch, Message, Settlement, TenantNo
 from ...model.series import DeadLetter
 from ..sql.letters import LetterReads
+from ..sql.readers import TenantReaders
 from .frames import (
     LENGTH,
     decode_answer,
@@ -137,12 +138,12 @@ class WriterProcess:
         return future
 
 
-class SqliteStore:
+class SqliteStore(LetterReads):
     """`EventStore` and `DeadLetters` on telemetry.db."""
 
-    def __init__(self, writer: WriterProcess, letters: LetterReads) -> None:
+    def __init__(self, writer: WriterProcess, readers: TenantReaders) -> None:
+        super().__init__(readers)
         self._writer = writer
-        self._letters = letters
 
     async def split(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
         return [messages]
@@ -172,14 +173,6 @@ class SqliteStore:
     async def expire(self, before_us: int, tenant: TenantNo | None = None) -> int:
         return int(await self._writer.call("expire", encode_plain((before_us, tenant))))
 
-    async def list(
-        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
-    ) -> Sequence[DeadLetter]:
-        return await self._letters.list(tenant, reason=reason, after=after, limit=limit)
-
-    async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
-        return await self._letters.get(tenant, letter_id)
-
     async def open_counts(self) -> dict[TenantNo, int]:
         counts = await self._writer.call("letters", encode_plain(None))
         return {TenantNo(tenant): count for tenant, count in counts}
@@ -187,7 +180,7 @@ class SqliteStore:
     async def mend(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> DeadLetter | None:
         arguments = encode_plain((tenant, letter_id, encode_batch(event)))
         changed = await self._writer.call("mend", arguments)
-        return await self._letters.get(tenant, letter_id) if changed else None
+        return await self.get(tenant, letter_id) if changed else None
 
     async def replay(self, tenant: TenantNo, letter_id: int, event: EventBatch) -> Settlement | None:
         plain = await self._writer.call("replay", encode_plain((tenant, letter_id, encode_batch(event))))

@@ -10,7 +10,7 @@ from typing import Any
 from ...model.tenancy import Console, KeyPrincipal, Principal, User
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
-from ...ports.registry import Accounts, FirstRun, Keys, Sessions, Tenants
+from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People, Profile, SignIn, Tokens
@@ -58,21 +58,17 @@ class Access:
     def __init__(
         self,
         secrets: Secrets,
-        *,
-        tenants: Tenants,
-        keys: Keys,
-        accounts: Accounts,
-        sessions: Sessions,
-        first_run: FirstRun,
+        registry: Registry,
         clock: Clock,
+        *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._tenants = tenants
-        self._sessions = sessions
+        self._tenants = registry.tenants
+        self._sessions = registry.sessions
         self._clock = clock
         self._signer = Signer(secrets.signing_key)
-        self.keys = KeyRing(keys, secrets.pepper, clock, monotonic=monotonic)
-        self.people = People(accounts, sessions, first_run, self._signer, clock, monotonic=monotonic)
+        self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
+        self.people = People(registry, self._signer, clock, monotonic=monotonic)
 
     def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:
         """The principal of a key that was verified within the last seconds, None if `key` must be asked.

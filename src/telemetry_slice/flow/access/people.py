@@ -14,7 +14,7 @@ from ...model.events import TenantNo
 from ...model.tenancy import Role, User
 from ...model.times import DAY_US, HOUR_US, SECOND_US
 from ...ports.edge import Clock
-from ...ports.registry import Account, Accounts, FirstRun, Membership, Session, SessionKind, Sessions
+from ...ports.registry import Account, Membership, Registry, Session, SessionKind
 from .keys import unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD, Brake, Passwords
 from .tokens import LIFETIME_S, Signer
@@ -67,17 +67,15 @@ class People:
 
     def __init__(
         self,
-        accounts: Accounts,
-        sessions: Sessions,
-        first_run: FirstRun,
+        registry: Registry,
         signer: Signer,
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._accounts = accounts
-        self._sessions = sessions
-        self._first_run = first_run
+        self._accounts = registry.accounts
+        self._sessions = registry.sessions
+        self._first_run = registry.first_run
         self._signer = signer
         self._clock = clock
         self._now = monotonic

@@ -196,14 +196,29 @@ BEGIN
 END
 $$;
 
--- Delete up to `most` readings recorded before `before_us`, of one tenant or (NULL) of all; how many.
-CREATE FUNCTION expire_readings(before_us bigint, whose integer, most integer) RETURNS integer
+-- Delete up to `most` readings recorded before `before_us`, of one tenant or (NULL) of all; how many. Of all: a month
+-- that ended before is emptied whole, at once, and its readings are counted as the statistics know them.
+CREATE FUNCTION expire_readings(before_us bigint, whose integer, most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     part regclass;
-    gone integer;
-    total integer := 0;
+    found boolean;
+    gone bigint;
+    total bigint := 0;
 BEGIN
+    FOR part IN
+        SELECT c.oid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE whose IS NULL AND i.inhparent = 'telemetry_events'::regclass AND c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+            AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month'
+                <= to_timestamp(before_us / 1000000) AT TIME ZONE 'UTC'
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', part) INTO found;
+        CONTINUE WHEN NOT found;
+        total := total + greatest(1, pg_stat_get_live_tuples(part));
+        EXECUTE format('TRUNCATE %s', part);
+        -- One month in a transaction: what reads it waits for this alone.
+        RETURN total;
+    END LOOP;
     FOR part IN
         SELECT i.inhrelid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'telemetry_events'::regclass ORDER BY c.relname = 'telemetry_events_past' DESC, c.relname
@@ -299,6 +314,7 @@ $$;
 ALTER FUNCTION ensure_partitions(bigint, bigint) SET lock_timeout = '2s';
 ALTER FUNCTION drop_ledger_weeks(bigint) SET lock_timeout = '2s';
 ALTER FUNCTION backfill_step(integer) SET lock_timeout = '2s';
+ALTER FUNCTION expire_readings(bigint, integer, integer) SET lock_timeout = '2s';
 
 -- The owner's own look at letters is for open_letter_counts() alone.
 CREATE POLICY counts ON dead_letters FOR SELECT TO tslice_owner USING (true);
