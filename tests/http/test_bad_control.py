@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from telemetry_slice.http import bodies, ingest
+from telemetry_slice.http import bodies, ingest_body
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -285,8 +285,8 @@ async def test_a_letter_is_not_mended_to_something_worse(own, wrong):
 
 @pytest.mark.parametrize("path", [*INGEST, "/api/v1/query", "/api/v1/auth/login"])
 async def test_a_body_that_stops_is_given_up(own, path, monkeypatch):
-    monkeypatch.setattr(ingest, "BODY_DEADLINE_S", 0.05)
-    monkeypatch.setattr(ingest, "SWEEP_S", 0.01)
+    monkeypatch.setattr(ingest_body, "BODY_DEADLINE_S", 0.05)
+    monkeypatch.setattr(ingest_body, "SWEEP_S", 0.01)
     house = own.house
     for middleware in _middlewares(house.platform.app):
         if isinstance(middleware, bodies.BodyBounds):

@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from telemetry_slice.engines.inprocess import HandOffQueue, TokenBuckets
 from telemetry_slice.flow.gate import admit
+from telemetry_slice.http import ingest
 from telemetry_slice.runtime import embedded
 
 DEFAULTS = {"limit_key_per_second": 100, "limit_tenant_per_second": 1_000, "limit_global_per_second": 10_000}
@@ -185,6 +187,7 @@ def padded(event, size):
 
 async def test_capacity_is_bounded_and_shared(opened_house, event, monkeypatch):
     """With the writer stuck, a flood gets 503 and leaves room for its neighbour; nothing accepted is lost."""
+    monkeypatch.setattr(ingest, "REFUSAL_S", 0.0)
     monkeypatch.setattr(embedded, "HandOffQueue", SlowQueue)
     async with opened_house(max_inflight_bytes=1 << 20) as house:
         acme, beta = await house.tenant(), await house.tenant()
@@ -238,6 +241,25 @@ async def test_the_queue_is_bounded(opened_house, event, monkeypatch):
         assert {(await acme.gateway.send(batch)).status_code for batch in batches} == {202}
         books = await acme.service.books()
         assert (books["stored"], books["duplicate"], books["balanced"]) == (1500, 900, True)
+
+
+async def test_who_is_refused_for_want_of_capacity_asks_again_a_little_later_by_itself(
+    opened_house, event, monkeypatch
+):
+    """A refusal that came at once would be answered with the next request at once."""
+    disk = SimpleNamespace(free=0)
+    monkeypatch.setattr(embedded, "DataDisk", lambda folder: SimpleNamespace(usage=lambda: (1, disk.free)))
+    async with opened_house() as house:
+        acme = await house.tenant()
+        began = time.monotonic()
+        answers = await asyncio.gather(*(acme.gateway.send(event()) for _ in range(200)))
+        took = time.monotonic() - began
+        assert {answer.status_code for answer in answers} == {503}
+        assert took >= ingest.REFUSAL_S / 2
+        assert took < 200 * ingest.REFUSAL_S / 2, "they wait side by side"
+        began = time.monotonic()
+        assert (await acme.gateway.send({})).status_code == 503
+        assert time.monotonic() - began >= ingest.REFUSAL_S / 2
 
 
 async def test_a_disk_that_is_nearly_full(opened_house, event, monkeypatch):

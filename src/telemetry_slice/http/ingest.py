@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import re
 import time
-import zlib
 from typing import Any
 
 import msgspec
 import structlog
-import zstandard
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..flow.access import PREFIX, UNAUTHENTICATED_DETAIL, Access
@@ -23,14 +22,16 @@ from ..model.tenancy import KeyPrincipal, ServiceKey
 from ..model.tenancy import Scope as KeyScope
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
+from .ingest_body import BodyDeadlines, DisconnectedError, announced_length, decompressed, is_ndjson
 from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
 
 log = structlog.get_logger()
 
 VERSIONS = {"/api/v1/telemetry": 1, "/api/v2/telemetry": 2}
 MAX_WAIT_S = 30.0
-BODY_DEADLINE_S = 10.0
-SWEEP_S = 0.5
+REFUSAL_S = 0.5
+"""What is refused for want of capacity hears so after about this time. A sender asks again when it has its answer: one
+that is answered at once costs a busy server as much as the work it is too busy for. Waiting costs nothing."""
 _WAIT = re.compile(rb"(?:^|[,;\s])wait=(\d{1,9})(?:$|[,;\s])")
 _OUTCOMES = {int(outcome): outcome.name.lower() for outcome in Outcome}
 _WHOLE = {
@@ -40,8 +41,6 @@ _WHOLE = {
     RejectCode.TOO_LARGE: Code.TOO_LARGE,
 }
 """What a request is told when the same was wrong with all of its events; INVALID otherwise."""
-_JSON = frozenset((b"", b"application/json", b"text/json"))
-_NDJSON = frozenset((b"application/x-ndjson", b"application/ndjson", b"application/jsonl"))
 _REJECT_OF = {
     Code.MALFORMED: RejectCode.MALFORMED,
     Code.INVALID: RejectCode.INVALID,
@@ -64,10 +63,6 @@ class IngestLimits(msgspec.Struct, frozen=True):
     events: int = 1_000
 
 
-class _DisconnectedError(Exception):
-    """The sender has gone before its body was whole."""
-
-
 class Ingest:
     """Answers the ingest routes and passes everything else on."""
 
@@ -86,9 +81,12 @@ class Ingest:
             return
         try:
             status, body, headers = await self._answer(scope, receive, version)
-        except _DisconnectedError:
+        except DisconnectedError:
             return
         except SliceError as error:
+            if error.code is Code.CAPACITY:
+                # Not all at the same moment, or they would all come back at the same moment.
+                await asyncio.sleep(REFUSAL_S * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             status, body, headers = _refusal(error)
         except UnavailableError:
             status, body, headers = _refusal(unavailable())
@@ -116,16 +114,16 @@ class Ingest:
         received_us = self._clock.now_us()
         began = time.perf_counter()
         try:
-            length = _content_length(headers, self._limits.wire_bytes)
+            length = announced_length(headers, self._limits.wire_bytes)
             held = self._gate.capacity.hold(principal.tenant.no, 4 * length)
         except SliceError as error:
             self._gate.count_refused(principal.tenant, _REJECT_OF[error.code])
             raise
         with held:
             try:
-                ndjson = _is_ndjson(headers.get(b"content-type", b""))
+                ndjson = is_ndjson(headers.get(b"content-type", b""))
                 body = await self._bodies.read(receive, self._limits.wire_bytes)
-                body = _decompressed(body, headers.get(b"content-encoding", b""), self._limits.decoded_bytes)
+                body = decompressed(body, headers.get(b"content-encoding", b""), self._limits.decoded_bytes)
                 # What was packed small weighs what it holds.
                 held.grow(2 * len(body))
                 decoded = decode(body, version, ndjson=ndjson, max_events=self._limits.events)
@@ -170,149 +168,6 @@ class Ingest:
 
 def _api_key(headers: dict[bytes, bytes]) -> str:
     return headers.get(b"x-api-key", b"").decode("latin-1").strip()
-
-
-def _content_length(headers: dict[bytes, bytes], most: int) -> int:
-    """What the sender announces; a body of unknown length is reckoned at a quarter of the most."""
-    announced = headers.get(b"content-length")
-    if announced is None:
-        return most // 4
-    if not announced.isdigit():
-        raise _refused_header("Content-Length", "Content-Length is not a number")
-    length = int(announced)
-    if length > most:
-        raise SliceError(Code.TOO_LARGE, f"{length} bytes on the wire; at most {most} are taken")
-    return length
-
-
-class BodyDeadlines:
-    """One timer for all bodies on their way instead of one a request."""
-
-    def __init__(self) -> None:
-        self._due: dict[asyncio.Task[Any], float] = {}
-        self._late: set[asyncio.Task[Any]] = set()
-        self._sweeping = False
-        # Asked for once: on Python 3.11 each question costs a system call.
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for task, due in self._due.items():
-            if due > now:
-                break
-            self._late.add(task)
-            task.cancel()
-        for task in self._late:
-            self._due.pop(task, None)
-        self._sweeping = bool(self._due)
-        if self._sweeping:
-            loop.call_later(SWEEP_S, self._sweep, loop)
-
-    async def read(self, receive: Receive, most: int) -> bytes:
-        """The whole body.
-
-        Raises:
-            SliceError: TOO_LARGE above `most` bytes, TOO_SLOW after `BODY_DEADLINE_S`.
-            _DisconnectedError: the sender has gone.
-        """
-        loop = self._loop = self._loop or asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        if task is None:
-            raise RuntimeError("bodies are read in a task")
-        if not self._sweeping:
-            self._sweeping = True
-            loop.call_later(SWEEP_S, self._sweep, loop)
-        self._due[task] = loop.time() + BODY_DEADLINE_S
-        try:
-            return await _read(receive, most)
-        except asyncio.CancelledError:
-            if task not in self._late:
-                raise
-            task.uncancel()
-            raise SliceError(Code.TOO_SLOW, f"the body did not arrive within {BODY_DEADLINE_S:.0f} s") from None
-        finally:
-            self._due.pop(task, None)
-            self._late.discard(task)
-
-
-async def _read(receive: Receive, most: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _DisconnectedError
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > most:
-            raise SliceError(Code.TOO_LARGE, f"more than {most} bytes on the wire")
-        chunks.append(chunk)
-        if not message.get("more_body"):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _is_ndjson(content_type: bytes) -> bool:
-    if content_type == b"application/json":
-        return False
-    media_type, _, parameters = content_type.partition(b";")
-    media_type = media_type.strip().lower()
-    if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
-        raise _refused_header("Content-Type", "the charset must be utf-8", Code.UNSUPPORTED_MEDIA_TYPE)
-    if media_type in _NDJSON:
-        return True
-    if media_type in _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
-        return False
-    shown = media_type.decode("latin-1", "replace")[:100]
-    detail = f"Content-Type {shown!r} is not taken: use application/json or application/x-ndjson"
-    raise _refused_header("Content-Type", detail, Code.UNSUPPORTED_MEDIA_TYPE)
-
-
-def _refused_header(name: str, detail: str, code: Code = Code.MALFORMED) -> SliceError:
-    return SliceError(code, detail, fields=(FieldError(name, detail),))
-
-
-def _decompressed(body: bytes, encoding: bytes, most: int) -> bytes:
-    """One layer of gzip or zstd, never more than `most` bytes of output."""
-    encoding = encoding.strip().lower()
-    if encoding in (b"", b"identity"):
-        return body
-    try:
-        if encoding in (b"gzip", b"x-gzip"):
-            inflater = zlib.decompressobj(31)
-            plain = inflater.decompress(body, most + 1)
-            whole = inflater.eof and not inflater.unused_data
-        elif encoding == b"zstd":
-            unzstd = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj(read_across_frames=False)
-            plain, whole = _unzstd(unzstd, body, most)
-        else:
-            shown = encoding.decode("latin-1", "replace")[:100]
-            detail = f"Content-Encoding {shown!r} is not taken: use one of gzip, zstd"
-            raise _refused_header("Content-Encoding", detail, Code.UNSUPPORTED_MEDIA_TYPE)
-    except (zlib.error, zstandard.ZstdError) as error:
-        raise _refused_header("Content-Encoding", f"the body is not {encoding.decode()}: {error}") from None
-    if len(plain) > most:
-        raise SliceError(Code.TOO_LARGE, f"more than {most} bytes when decompressed")
-    if not whole:
-        raise _refused_header("Content-Encoding", f"the body is not one whole {encoding.decode()} stream")
-    return plain
-
-
-_ZSTD_STEP = 256
-"""Four bytes can make a block of 128 KiB: one step makes at most 8 MiB."""
-
-
-def _unzstd(unzstd: Any, body: bytes, most: int) -> tuple[bytes, bool]:
-    """Fed in small steps, because the library bounds no output itself."""
-    parts, size = [], 0
-    for start in range(0, len(body), _ZSTD_STEP):
-        if unzstd.eof:
-            return b"", False
-        part = unzstd.decompress(body[start : start + _ZSTD_STEP])
-        parts.append(part)
-        size += len(part)
-        if size > most:
-            break
-    return b"".join(parts), bool(unzstd.eof) and not unzstd.unused_data
 
 
 def _wait_s(headers: dict[bytes, bytes]) -> float | None:
