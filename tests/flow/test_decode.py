@@ -150,6 +150,25 @@ def test_a_bad_event_has_its_reason_and_its_neighbours_are_taken(name, shape):
     assert [(each.index, each.code, each.pointer) for each in rejected] == [(1, code, pointer)], rejected
 
 
+@pytest.mark.parametrize(
+    ("version", "body", "detail"),
+    [
+        (1, GOOD.replace(b":1}", b":null}"), "value: expected a number, got null"),
+        (
+            1,
+            GOOD.replace(b"1780000000000", b"1.5"),
+            "recordedAt: expected a whole number or an RFC 3339 time, got a number",
+        ),
+        (1, GOOD.replace(b'"d"', b"5"), "deviceId: expected a text, got a whole number"),
+        (2, v2({"x": [1]}), "measurements.x: expected true or false, a number, a text or an object, got a list"),
+        (2, v2({"x": {"value": 1, "unit": 2}}), "measurements.x.unit: expected a text or null, got a whole number"),
+    ],
+)
+def test_a_wrong_type_is_told_in_words(version, body, detail):
+    [rejected] = decode(body, version, ndjson=False, max_events=10).rejected
+    assert rejected.detail == detail
+
+
 @pytest.mark.parametrize("name", [name for name in BAD if BAD[name][1][:1] == b"{"])
 def test_a_bad_event_alone_has_the_same_reason(name):
     version, bad, code, pointer = BAD[name]

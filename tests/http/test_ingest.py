@@ -108,7 +108,7 @@ async def test_bad_events_do_not_cost_their_neighbours(acme, event):
     assert [result["index"] for result in answer.json()["results"]] == [0, 3]
     assert answer.json()["rejected"] == [
         {"index": 1, "eventId": missing["eventId"], "code": "invalid", "detail": "value is missing"},
-        {"index": 2, "eventId": None, "code": "invalid", "detail": "Expected `object`, got `int`"},
+        {"index": 2, "eventId": None, "code": "invalid", "detail": "expected an object, got a whole number"},
     ]
     answer = await acme.gateway.send([missing, good, event()])
     assert (answer.status_code, answer.json()["accepted"], len(answer.json()["rejected"])) == (202, 2, 1)

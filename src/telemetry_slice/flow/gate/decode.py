@@ -113,6 +113,17 @@ _KNOWN = {
 }
 _WHITE = b" \t\r\n"
 _AT = re.compile(r"^(?P<what>.*?) - at `(?P<path>\$.*)`$", re.DOTALL)
+_TYPES = re.compile(r"^Expected `(?P<expected>[a-z |]+)`, got `(?P<found>[a-z]+)`$")
+_TYPE_NAMES = {
+    "array": "a list",
+    "bool": "true or false",
+    "datetime": "an RFC 3339 time",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "null",
+    "object": "an object",
+    "str": "a text",
+}
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+|\.\.\.)\]")
 
 
@@ -268,7 +279,18 @@ def _blame(message: str, members: Any) -> tuple[str, str]:
     if missing:
         return f"{pointer}/{missing[1]}", f"{missing[1]} is missing"
     name = pointer.strip("/").replace("/", ".")
+    detail = _in_words(detail)
     return pointer, f"{name}: {detail}" if name else detail
+
+
+def _in_words(detail: str) -> str:
+    """msgspec's message about a type, without the names that types have in Python."""
+    types = _TYPES.match(detail)
+    if types is None:
+        return detail
+    *more, last = (_TYPE_NAMES.get(name, name) for name in types["expected"].split(" | "))
+    expected = f"{', '.join(more)} or {last}" if more else last
+    return f"expected {expected}, got {_TYPE_NAMES.get(types['found'], types['found'])}"
 
 
 def _is_measurement(value: object) -> bool:
