@@ -62,18 +62,24 @@ class Visible:
             await self._probe(http, None)
             async with connect(address, additional_headers=self._headers) as socket:
                 await socket.recv()
-                hearing = asyncio.create_task(self._hear(socket, seen))
+                hearing = asyncio.create_task(self._hear(socket, http, seen))
                 while not self._stop.is_set():
                     await self._probe(http, seen)
                     await asyncio.sleep(EVERY_S)
                 hearing.cancel()
 
-    async def _hear(self, socket: Any, seen: dict[str, asyncio.Future[float]]) -> None:
+    async def _hear(self, socket: Any, http: httpx2.AsyncClient, seen: dict[str, asyncio.Future[float]]) -> None:
+        """As a page does: what a gap in the sequence stands for is read."""
+        heard_until: int | None = None
         async for text in socket:
-            for event in json.loads(text).get("events", ()):
-                heard = seen.pop(event["eventId"], None)
-                if heard is not None and not heard.done():
-                    heard.set_result(time.perf_counter())
+            frame = json.loads(text)
+            events = frame.get("events", ())
+            if heard_until is not None and frame["sequence"] != heard_until + bool(events):
+                for event_id in [each for each in tuple(seen) if await self._is_in_page(http, each)]:
+                    _found(seen, event_id)
+            heard_until = frame["sequence"]
+            for event in events:
+                _found(seen, event["eventId"])
 
     async def _probe(self, http: httpx2.AsyncClient, seen: dict[str, asyncio.Future[float]] | None) -> None:
         """One event; without `seen` nobody listens yet."""
@@ -100,3 +106,9 @@ class Visible:
     async def _is_in_page(self, http: httpx2.AsyncClient, event_id: str) -> bool:
         answer = await http.get(f"/api/v1/devices/{DEVICE}/telemetry?limit=5&order=desc")
         return answer.status_code == 200 and any(event["eventId"] == event_id for event in answer.json()["events"])
+
+
+def _found(seen: dict[str, asyncio.Future[float]], event_id: str) -> None:
+    heard = seen.pop(event_id, None)
+    if heard is not None and not heard.done():
+        heard.set_result(time.perf_counter())
