@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from telemetry_slice.engines.inprocess import LocalBus, TokenBuckets
-from telemetry_slice.engines.sql.devices import SqlDevices
 from telemetry_slice.flow.gate.admit import Gate, GateSettings, QuotaExceededError
 from telemetry_slice.flow.gate.capacity import Capacity
 from telemetry_slice.flow.gate.decode import decode
@@ -89,45 +88,6 @@ async def test_what_cannot_be_a_device_is_not_registered(gate, gateway, registry
         acme.no, query=None, tag=None, location=None, sort="deviceId", descending=False, after=None, limit=10
     )
     assert [device.id for device in page] == ["fine"]
-
-
-async def test_the_first_minute_of_a_fleet_is_not_a_transaction_for_each_device(
-    gate, gateway, registry, acme, monkeypatch
-):
-    asked = []
-    registering = registry.devices.register
-
-    async def counted(tenant, device_ids):
-        asked.append(len(device_ids))
-        return await registering(tenant, device_ids)
-
-    monkeypatch.setattr(SqlDevices, "register", lambda _, tenant, device_ids: counted(tenant, device_ids))
-    fleet = [f"dev-{number}" for number in range(600)]
-
-    async def come(devices):
-        return await asyncio.gather(*(accept(gate, gateway, device) for device in devices))
-
-    first = asyncio.create_task(come(fleet[:200]))
-    # While the first are asked for, more come.
-    while not asked:
-        await asyncio.sleep(0)
-    receipts = [*await come(fleet[200:]), *await first]
-    assert {receipt.accepted for receipt in receipts} == {1}
-    assert sum(asked) == len(fleet)
-    assert asked == [200, 400]
-    known = await registry.devices.resolve(acme.no, fleet)
-    assert {r.batch.device_ids[0]: r.batch.devices[0] for r in receipts} == {name: known[name].no for name in fleet}
-
-
-async def test_a_registry_that_is_away_tells_everybody_who_asked(gate, gateway, monkeypatch):
-    async def away(tenant, device_ids):
-        raise UnavailableError("away")
-
-    monkeypatch.setattr(SqlDevices, "resolve", lambda _, tenant, device_ids: away(tenant, device_ids))
-    answers = await asyncio.gather(*(accept(gate, gateway, f"dev-{n}") for n in range(20)), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {UnavailableError}
-    monkeypatch.undo()
-    assert (await accept(gate, gateway, "dev-1")).accepted == 1
 
 
 async def test_nobody_else_registers(gate, registry, acme):

@@ -16,6 +16,7 @@ from ...model.tenancy import Device
 from ...ports.edge import Clock
 from .database import AnyRow, Database
 from .registry_tables import device_tags, devices, keys
+from .together import Together
 
 _COLUMNS = (
     devices.c.device_no,
@@ -98,11 +99,19 @@ class SqlDevices:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._resolving = Together(self._resolve)
+        self._registering = Together(self._register)
 
     async def resolve(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
-        return await self._database.read(lambda connection: _resolve(connection, tenant, device_ids), tenant=tenant)
+        return await self._resolving(tenant, device_ids)
 
     async def register(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
+        return await self._registering(tenant, device_ids)
+
+    async def _resolve(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
+        return await self._database.read(lambda connection: _resolve(connection, tenant, device_ids), tenant=tenant)
+
+    async def _register(self, tenant: TenantNo, device_ids: Sequence[str]) -> dict[str, Device]:
         now_us = self._clock.now_us()
         rows = [
             {
@@ -114,14 +123,14 @@ class SqlDevices:
                 "created_us": now_us,
             }
             # In one order, so that two registrations at once wait for one another instead of crosswise.
-            for device_id in sorted(set(device_ids))
+            for device_id in sorted(device_ids)
         ]
 
         def work(connection: Connection) -> dict[str, Device]:
             _insert_new(connection, devices, rows)
             return _resolve(connection, tenant, device_ids)
 
-        return await self._database.write(work, tenant=tenant) if rows else {}
+        return await self._database.write(work, tenant=tenant)
 
     async def create(
         self, tenant: TenantNo, device_id: str, *, label: str, location: str, tags: Sequence[str]

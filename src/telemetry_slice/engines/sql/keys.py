@@ -14,6 +14,7 @@ from ...ports.registry import KeyRecord
 from .database import AnyRow, Database
 from .registry_tables import devices, keys, tenants
 from .tenants import TENANT_COLUMNS, tenant_of
+from .together import Together
 
 MAX_LIVE_DEVICE_KEYS = 2
 _FROM = keys.join(tenants, tenants.c.tenant_no == keys.c.tenant_no).outerjoin(
@@ -82,6 +83,7 @@ class SqlKeys:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._finding = Together(self._find)
 
     async def add(self, record: KeyRecord, *, replaces: tuple[str, int] | None = None) -> None:
         now_us = self._clock.now_us()
@@ -114,6 +116,9 @@ class SqlKeys:
         return (await self.find_many([key_id])).get(key_id)
 
     async def find_many(self, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
+        return await self._finding(None, key_ids)
+
+    async def _find(self, _: None, key_ids: Sequence[str]) -> Mapping[str, KeyRecord]:
         def work(connection: Connection) -> dict[str, KeyRecord]:
             return {record.key_id: record for record in _records(connection, rows_of_keys(connection, key_ids))}
 

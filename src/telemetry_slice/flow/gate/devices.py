@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,8 +18,6 @@ OUTAGE_US = 10 * MINUTE_US
 OUTAGE_KNOWN_US = DAY_US
 """While the registry is away, devices known within the last day are trusted for so long: as keys are."""
 ASK_AGAIN_US = SECOND_US
-MOST_ASKED = 1_000
-"""Devices in one question to the registry."""
 
 
 @dataclass(slots=True)
@@ -48,61 +45,6 @@ class _Known:
         return found
 
 
-class _LookUps:
-    """Questions to the registry, one at a time for each tenant: what is wanted meanwhile is asked for together.
-
-    So the first minute of a fleet, when every request brings a device that nobody knows, is not a transaction each.
-    """
-
-    def __init__(self, devices: Devices) -> None:
-        self._devices = devices
-        self._collecting: dict[tuple[TenantNo, bool], tuple[set[str], asyncio.Task[dict[str, int]]]] = {}
-        self._asking: dict[tuple[TenantNo, bool], asyncio.Task[dict[str, int]]] = {}
-
-    async def ask(self, tenant: TenantNo, wanted: Sequence[str], *, register: bool) -> Mapping[str, int]:
-        """Device id → number or DELETED, at least for the known ones among `wanted`. Raises UnavailableError."""
-        key = tenant, register
-        collecting = self._collecting.get(key)
-        if collecting is None:
-            together: set[str] = set()
-            task = asyncio.create_task(self._ask(key, together))
-            task.add_done_callback(_heard)
-            collecting = self._collecting[key] = together, task
-        collecting[0].update(wanted)
-        return await asyncio.shield(collecting[1])
-
-    async def _ask(self, key: tuple[TenantNo, bool], together: set[str]) -> dict[str, int]:
-        if (before := self._asking.get(key)) is not None:
-            await asyncio.wait((before,))
-        _, task = self._collecting.pop(key)
-        self._asking[key] = task
-        try:
-            return await self._look_up(key[0], sorted(together), register=key[1])
-        finally:
-            if self._asking[key] is task:
-                del self._asking[key]
-
-    async def _look_up(self, tenant: TenantNo, wanted: Sequence[str], *, register: bool) -> dict[str, int]:
-        numbers: dict[str, int] = {}
-        for start in range(0, len(wanted), MOST_ASKED):
-            asked = wanted[start : start + MOST_ASKED]
-            found = await self._devices.resolve(tenant, asked)
-            unknown = [device_id for device_id in asked if device_id not in found]
-            if unknown and register:
-                found |= await self._devices.register(tenant, unknown)
-            numbers |= {
-                device_id: DELETED if device.deleted_us is not None else device.no
-                for device_id, device in found.items()
-            }
-        return numbers
-
-
-def _heard(task: asyncio.Task[dict[str, int]]) -> None:
-    """Whoever asked may be gone: nobody else looks at the error."""
-    if not task.cancelled():
-        task.exception()
-
-
 class DeviceNumbers:
     """Numbers of devices by tenant, for one gate.
 
@@ -112,7 +54,7 @@ class DeviceNumbers:
     """
 
     def __init__(self, devices: Devices) -> None:
-        self._look_ups = _LookUps(devices)
+        self._devices = devices
         self._known: dict[TenantNo, _Known] = {}
         self._now_us = 0
         self._outage_since_us: int | None = None
@@ -137,7 +79,7 @@ class DeviceNumbers:
         if trusted is not None and self._spared(now_us):
             return known.numbers | trusted
         try:
-            known.numbers.update(await self._look_ups.ask(tenant.no, asked, register=register))
+            known.numbers.update(await self._look_up(tenant.no, asked, register=register))
         except UnavailableError:
             if self._outage_since_us is None:
                 self._outage_since_us = now_us
@@ -156,6 +98,13 @@ class DeviceNumbers:
             return True
         self._ask_us = now_us + ASK_AGAIN_US
         return False
+
+    async def _look_up(self, tenant: TenantNo, asked: Sequence[str], *, register: bool) -> dict[str, int]:
+        found = await self._devices.resolve(tenant, asked)
+        unknown = [device_id for device_id in asked if device_id not in found]
+        if unknown and register:
+            found |= await self._devices.register(tenant, unknown)
+        return {device_id: device.no if device.deleted_us is None else DELETED for device_id, device in found.items()}
 
     def forget(self, tenant: TenantNo | None) -> None:
         """The tenant's devices have changed, or with None those of any tenant may have."""
