@@ -250,8 +250,8 @@ def run(measured: Measured, options: argparse.Namespace, limit: float) -> None:
         f"{stored:,.0f} events/s",
         f"≥ 45,000; {stored / limit:.2f} of the combined limit (≥ 0.5); {waiting:,} waiting at the end",
     )
-    # Every key with the device of its own becomes known.
-    measured.singles(60, requests=2 * TENANTS * KEYS_EACH, connections=16)
+    # Every key with the device of its own becomes known to every API process.
+    measured.singles(60, requests=8 * TENANTS * KEYS_EACH, connections=64)
     single = measured.singles(seconds, requests=int(9_000 * seconds), connections=64)
     show(
         f"durable single events, {TENANTS} tenants, {TENANTS * KEYS_EACH:,} keys",

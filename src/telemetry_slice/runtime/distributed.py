@@ -40,8 +40,8 @@ log = structlog.get_logger()
 WRITER_LOOPS = 2
 """One leases and prepares while another waits for the database."""
 GATHER_S = 0.1
-"""A transaction costs as much as a hundred events in it: under a load of single events, those of a tenth of a second share
-one. The first after a quiet moment goes at once."""
+"""A transaction costs as much as a hundred events in it: single events under load share one for so long. The first
+after a quiet moment goes at once."""
 SHARED_LANE = "shared"
 PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
