@@ -10,6 +10,7 @@ import threading
 import httpx2
 import pytest
 from platform_process import Process, demo_of, get, running, tslice
+from tests.certificates import certificate
 
 
 @pytest.fixture
@@ -153,37 +154,8 @@ def test_the_settings_name_the_folder_for_every_verb(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def certificate(folder):
-    """A self-signed certificate for a name that is not this machine's."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "telemetry.example")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("telemetry.example")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
 def test_https_works_for_this_machine_whatever_name_the_certificate_has(tmp_path):
-    certificate(tmp_path)
+    certificate(tmp_path, "telemetry.example")
     with running(tmp_path, "--tls-cert", "cert.pem", "--tls-key", "key.pem") as up:
         assert up.url.startswith("https://127.0.0.1:")
 

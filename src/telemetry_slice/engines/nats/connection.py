@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from nats.aio.client import Client
@@ -101,7 +102,7 @@ class Connection:
     """Keeps one session open; a new one is used only after `prepare` has found everything in order."""
 
     def __init__(self, urls: tuple[str, ...], name: str, prepare: Prepare, timeout_s: float) -> None:
-        self._urls = urls
+        self._addresses, self._user, self._password = _without_credentials(urls)
         self._name = name
         self._prepare = prepare
         self._timeout_s = timeout_s
@@ -166,7 +167,9 @@ class Connection:
             with _told("no server can be reached: "):
                 async with asyncio.timeout(2 * self._timeout_s):
                     await client.connect(
-                        list(self._urls),
+                        self._addresses,
+                        user=self._user,
+                        password=self._password,
                         name=self._name,
                         error_cb=_note,
                         closed_cb=closed,
@@ -186,6 +189,18 @@ class Connection:
         self._session = session
         self._changed.set()
         return session
+
+
+def _without_credentials(urls: Sequence[str]) -> tuple[list[str], str | None, str | None]:
+    """The addresses, and the user and password that one of `urls` holds: the client does not decode them."""
+    user = password = None
+    addresses = []
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.username is not None:
+            user, password = unquote(parts.username), unquote(parts.password or "")
+        addresses.append(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    return addresses, user, password
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:
