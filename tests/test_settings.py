@@ -74,18 +74,31 @@ def test_arguments_come_before_environment_before_file(monkeypatch, tmp_path):
     assert settings.data == Path("/srv/tslice")
 
 
-def test_replicas_are_listed_and_are_postgresql(monkeypatch):
-    """One address for each, of servers that can be replicas."""
-    distributed = {
+@pytest.fixture
+def distributed(monkeypatch):
+    """The environment of a distributed installation."""
+    values = {
         "DATABASE_URL": "postgresql://db/tslice",
         "DATABASE_WRITER_URL": "postgresql://db/tslice",
         "QUEUE_URL": "nats://queue:4222",
         "QUEUE_DURABILITY": "assumed",
         "REDIS_URL": "redis://cache",
-        "REPLICA_URLS": "postgresql://one/tslice, postgres://two/tslice,",
     }
-    for name, value in distributed.items():
+    for name, value in values.items():
         monkeypatch.setenv(f"TSLICE_{name}", value)
+
+
+@pytest.mark.usefixtures("distributed")
+@pytest.mark.parametrize("url", ["tls://tslice:secret@queue:4222", "nats://one:4222,nats://two:4222"])
+def test_addresses_of_the_queue(monkeypatch, url):
+    monkeypatch.setenv("TSLICE_QUEUE_URL", url)
+    assert Settings().queue_url == url
+
+
+@pytest.mark.usefixtures("distributed")
+def test_replicas_are_listed_and_are_postgresql(monkeypatch):
+    """One address for each, of servers that can be replicas."""
+    monkeypatch.setenv("TSLICE_REPLICA_URLS", "postgresql://one/tslice, postgres://two/tslice,")
     assert Settings().replica_urls == ("postgresql://one/tslice", "postgres://two/tslice")
     monkeypatch.setenv("TSLICE_REPLICA_URLS", "replica-1")
     with pytest.raises(ValidationError, match="TSLICE_REPLICA_URLS"):

@@ -83,8 +83,9 @@ class Settings(BaseSettings):
     )
     queue_url: str = Field(
         "inprocess:",
-        pattern=r"^(inprocess:|nats://.+)$",
-        description="inprocess:, or nats://HOST:PORT of every JetStream server, comma-separated; distributed only.",
+        pattern=r"^(inprocess:|(nats|tls)://.+)$",
+        description="inprocess:, or nats://HOST:PORT (tls://USER:PASSWORD@HOST:PORT) of every JetStream server,"
+        " comma-separated; distributed only.",
     )
     queue_monitor_url: str | None = Field(
         None, description="Monitoring address of every JetStream server, comma-separated: durability is checked there."

@@ -14,7 +14,7 @@ class LaneSettings:
     """One lane: a stream, its consumer, and how a process speaks to them.
 
     Attributes:
-        urls: every server, `nats://[user:password@]host:port`; all are tried.
+        urls: every server, `nats://[user:password@]host:port` or `tls://…`; all are tried.
         lane: names the subject `tslice.<lane>` and the stream `tslice-<lane>`; one for each placement database.
         monitor_url: the servers' monitoring addresses (`http://host:8222`), comma-separated, one for each server.
         durability_assumed: start without looking whether the servers wait for the disk.
