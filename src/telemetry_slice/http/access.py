@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, assert_never
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from ..flow.access import Profile, SignIn, Tokens
 from ..model.errors import Code, SliceError
-from ..model.tenancy import Console, DeviceKey, GatewayKey, Principal, Role, ServiceKey, Tenant, User
+from ..model.permissions import Permission
+from ..model.tenancy import Console, DeviceKey, GatewayKey, KeyPrincipal, Principal, Role, ServiceKey, Tenant, User
 from .principal import (
     SESSION_COOKIE,
-    Anyone,
     TheServices,
+    allowed,
     client_address,
     require_same_origin,
     session_cookie,
@@ -129,7 +130,7 @@ def _me_of_profile(profile: Profile) -> Me:
     )
 
 
-def _me_of_program(principal: Principal) -> Me:
+def _me_of_program(principal: KeyPrincipal | Console) -> Me:
     kind: Literal["service", "device", "gateway", "console"]
     match principal:
         case ServiceKey():
@@ -138,8 +139,10 @@ def _me_of_program(principal: Principal) -> Me:
             kind = "gateway"
         case DeviceKey():
             kind = "device"
-        case _:
+        case Console():
             kind = "console"
+        case _:
+            assert_never(principal)
     return Me(
         kind=kind,
         user=None,
@@ -172,7 +175,12 @@ def _pair(tokens: Tokens) -> TokenPair:
 
 
 @router.get("/api/v1/me", operation_id="getMe", responses=problems())
-async def get_me(principal: Anyone, services: TheServices, request: Request, response: Response) -> Me:
+async def get_me(
+    principal: Annotated[Principal, allowed(Permission.READ_SELF)],
+    services: TheServices,
+    request: Request,
+    response: Response,
+) -> Me:
     """Who the credential stands for, and in which tenants."""
     if not isinstance(principal, User):
         return _me_of_program(principal)
@@ -194,7 +202,12 @@ async def login(body: Login, services: TheServices, request: Request, response: 
 
 
 @router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
-async def logout(_principal: Anyone, services: TheServices, request: Request, response: Response) -> None:
+async def logout(
+    _principal: Annotated[Principal, allowed(Permission.END_OWN_SESSION)],
+    services: TheServices,
+    request: Request,
+    response: Response,
+) -> None:
     """End the browser session."""
     cookie = session_cookie(request)
     if cookie is not None:
@@ -203,10 +216,15 @@ async def logout(_principal: Anyone, services: TheServices, request: Request, re
 
 
 @router.post("/api/v1/auth/tenant", operation_id="chooseTenant", responses=problems())
-async def choose_tenant(body: ChosenTenant, principal: Anyone, services: TheServices, request: Request) -> Me:
+async def choose_tenant(
+    body: ChosenTenant,
+    _principal: Annotated[Principal, allowed(Permission.CHANGE_OWN_SESSION)],
+    services: TheServices,
+    request: Request,
+) -> Me:
     """Let the browser session act in another tenant of the user."""
     cookie = session_cookie(request)
-    if cookie is None or not isinstance(principal, User):
+    if cookie is None:
         raise SliceError(Code.FORBIDDEN, "Only a browser session can choose; ask for a token with tenantId instead.")
     return _me_of_profile(await services.access.people.switch(cookie, body.tenant_id))
 
@@ -226,7 +244,12 @@ async def issue_token(
 
 
 @router.post("/api/v1/auth/password", operation_id="changePassword", status_code=204, responses=problems())
-async def change_password(body: NewPassword, principal: Anyone, services: TheServices, request: Request) -> None:
+async def change_password(
+    body: NewPassword,
+    principal: Annotated[Principal, allowed(Permission.CHANGE_OWN_PASSWORD)],
+    services: TheServices,
+    request: Request,
+) -> None:
     """Replace one's own password; every session of the account ends."""
     if not isinstance(principal, User):
         raise SliceError(Code.FORBIDDEN, "Only a user has a password.")

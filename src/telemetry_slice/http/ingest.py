@@ -19,8 +19,8 @@ from ..flow.gate.admit import Gate, QuotaExceededError, Receipt
 from ..flow.gate.decode import Rejected, WireV1, WireV2, decode
 from ..model.errors import Code, FieldError, SliceError, UnavailableError
 from ..model.events import Outcome, RejectCode
-from ..model.tenancy import KeyPrincipal, ServiceKey
-from ..model.tenancy import Scope as KeyScope
+from ..model.permissions import Permission, may
+from ..model.tenancy import KeyPrincipal
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
 from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
@@ -163,7 +163,7 @@ class Ingest:
             if not token:
                 raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
             principal = await self._access.key(token, address)
-        if isinstance(principal, ServiceKey) and KeyScope.INGEST not in principal.scopes:
+        if not may(principal, Permission.SEND_TELEMETRY):
             raise SliceError(Code.FORBIDDEN, "The key lacks the scope ingest.")
         return principal
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from pydantic import Field
 
 from ..model.errors import Code, SliceError
+from ..model.permissions import Permission
 from ..model.placement import PlacementKind
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
-from .principal import TheServices, platform
+from .principal import TheServices, allowed
 from .problems import problems
 from .schemas import DatabaseName, Name, NewTenantId, Wire
 
-router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], dependencies=[Depends(platform)])
+router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"])
 
 PerSecond = Annotated[int, Field(ge=0, le=1_000_000_000)]
 TenantId = Annotated[str, Path(alias="tenantId", max_length=64)]
@@ -96,13 +97,19 @@ def _missing() -> SliceError:
     return SliceError(Code.NOT_FOUND, "There is no such tenant.")
 
 
-@router.get("", operation_id="listTenants", responses=problems())
+@router.get("", operation_id="listTenants", responses=problems(), dependencies=[allowed(Permission.READ_TENANTS)])
 async def list_tenants(services: TheServices) -> TenantList:
     """Every tenant of the installation."""
     return TenantList(tenants=[view(tenant) for tenant in await services.tenants.list()])
 
 
-@router.post("", operation_id="createTenant", status_code=201, responses=problems(409))
+@router.post(
+    "",
+    operation_id="createTenant",
+    status_code=201,
+    responses=problems(409),
+    dependencies=[allowed(Permission.CREATE_TENANTS)],
+)
 async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
     """Create a tenant. 409 also if its placement has not been made ready."""
     placement = await services.place(body.tenant_id, body.placement, body.database)
@@ -116,7 +123,9 @@ async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
     return view(tenant)
 
 
-@router.get("/{tenantId}", operation_id="getTenant", responses=problems(404))
+@router.get(
+    "/{tenantId}", operation_id="getTenant", responses=problems(404), dependencies=[allowed(Permission.READ_TENANTS)]
+)
 async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     """One tenant."""
     tenant = await services.tenants.get(tenant_id)
@@ -125,7 +134,12 @@ async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     return view(tenant)
 
 
-@router.patch("/{tenantId}", operation_id="changeTenant", responses=problems(404))
+@router.patch(
+    "/{tenantId}",
+    operation_id="changeTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.CHANGE_TENANTS)],
+)
 async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices) -> TenantView:
     """Change a tenant; its keys follow at once here, within seconds elsewhere."""
     tenant = await services.tenants.change(
