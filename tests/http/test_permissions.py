@@ -112,7 +112,7 @@ async def as_(house, people):
 
 def of_a_tenant(route):
     """Whether a route is about the tenant acted in."""
-    return not re.search(r"/api/v1/(me|status|auth|tenants)\b", route)
+    return not re.search(r"/api/v1/(me|status|auth|tenants|installation)\b", route)
 
 
 async def violations(house, as_, who):

@@ -12,9 +12,10 @@ from ..model.errors import invalid
 from ..model.permissions import Permission
 from ..model.tenancy import Principal
 from ..model.times import parse_time, rfc3339
-from .principal import Caller, allowed, allowed_in_tenant, services_of
+from .principal import Caller, allowed, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
+from .services import services_of
 
 router = APIRouter(prefix="/api/v1", tags=["books"])
 

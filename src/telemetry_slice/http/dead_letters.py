@@ -12,11 +12,13 @@ from ..model.events import Outcome
 from ..model.permissions import Permission
 from ..model.series import DeadLetter
 from ..model.times import rfc3339
-from .principal import Caller, allowed_in_tenant, services_of
+from .auditing import AuditedRoute
+from .principal import Caller, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
+from .services import services_of
 
-router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"], route_class=AuditedRoute)
 
 LetterId = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
 
@@ -106,6 +108,7 @@ async def replay_dead_letters(
 ) -> BulkOutcomeBody:
     """Each exactly once; those that cannot be accepted as they are stay dead."""
     outcomes = await services_of(request).letters.replay_many(caller.tenant, reason=wanted.reason, ids=wanted.ids)
+    caller.note.detail |= {outcome.name.lower(): outcomes[outcome] for outcome in Outcome} | {"reason": wanted.reason}
     return BulkOutcomeBody(replayed={outcome.name.lower(): outcomes[outcome] for outcome in Outcome})
 
 
@@ -145,4 +148,5 @@ async def replay_dead_letter(
 ) -> OutcomeBody:
     """Exactly once: a second replay of the same letter finds none."""
     outcome, reason = await services_of(request).letters.replay(caller.tenant, letter_id)
+    caller.note.detail |= {"outcome": outcome.name.lower(), "reason": reason}
     return OutcomeBody(outcome=outcome.name.lower(), reason=reason)

@@ -17,12 +17,13 @@ from ..model.permissions import Permission
 from ..model.series import LastValue
 from ..model.tenancy import Device, Tenant
 from ..model.times import HOUR_US, MINUTE_US, rfc3339
+from .auditing import AuditedRoute
 from .paths import DeviceId
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import NewDeviceId, Plain, Text200, Wire
 
-router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+router = APIRouter(prefix="/api/v1/devices", tags=["devices"], route_class=AuditedRoute)
 
 ONLINE_US = 5 * MINUTE_US
 LATE_US = HOUR_US
@@ -199,6 +200,7 @@ async def create_device(
     body: NewDevice, caller: Annotated[Caller, allowed_in_tenant(Permission.CREATE_DEVICES)], services: TheServices
 ) -> DeviceView:
     """Create a device. An id that ever was in use is taken: its history is still there."""
+    caller.note.target = body.device_id
     label = body.device_id if body.label is None else body.label
     device = await services.devices.create(
         caller.tenant.no, body.device_id, label=label, location=body.location, tags=body.tags
@@ -224,6 +226,7 @@ async def change_device(
     services: TheServices,
 ) -> DeviceView:
     """Change label, location or tags."""
+    caller.note.detail["fields"] = ", ".join(sorted(body.model_fields_set))
     device = await services.devices.change(
         caller.tenant.no, device_id, label=body.label, location=body.location, tags=body.tags
     )

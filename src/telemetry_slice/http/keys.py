@@ -14,13 +14,14 @@ from ..model.permissions import Permission
 from ..model.tenancy import KeyKind, Principal, Scope, ServiceKey
 from ..model.times import parse_time, rfc3339
 from ..ports.registry import KeyRecord
+from .auditing import AuditedRoute
 from .devices import find_device
 from .paths import DeviceId
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import Text200, Wire
 
-router = APIRouter(prefix="/api/v1", tags=["keys"])
+router = APIRouter(prefix="/api/v1", tags=["keys"], route_class=AuditedRoute)
 
 KeyId = Annotated[str, Path(alias="keyId", max_length=32)]
 MAX_OVERLAP_S = 30 * 24 * 3600
@@ -104,6 +105,19 @@ def _issued(record: KeyRecord, token: str) -> IssuedKey:
     return IssuedKey(**_shown(record).model_dump(), key=token)
 
 
+def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
+    """What the audit says of a new key: not its text."""
+    caller.note.target = record.key_id
+    caller.note.detail |= {
+        "kind": record.kind.value,
+        "device": record.device_id,
+        "name": record.name,
+        "scopes": " ".join(sorted(record.scopes)),
+        "expiresAt": _time(record.expires_us),
+        "inPlaceOf": in_place_of,
+    }
+
+
 def _expiry(services: TheServices, text: str | None) -> int | None:
     if text is None:
         return None
@@ -163,6 +177,7 @@ async def issue_device_key(
         scopes=frozenset({Scope.INGEST}),
         expires_us=_expiry(services, wanted.expires_at),
     )
+    _note_issued(caller, record)
     return _issued(record, token)
 
 
@@ -182,7 +197,9 @@ async def rotate_device_key(
     """A new key in place of an old one, which ends after the overlap."""
     device = await find_device(services, caller.tenant.no, device_id)
     old = await _find(services, caller.tenant.no, key_id, device.no)
-    return _issued(*await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds))
+    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
+    _note_issued(caller, record, in_place_of=key_id)
+    return _issued(record, token)
 
 
 @router.delete(
@@ -228,6 +245,7 @@ async def issue_key(
         expires_us=_expiry(services, body.expires_at),
         addresses=body.addresses,
     )
+    _note_issued(caller, record)
     return _issued(record, token)
 
 
@@ -241,7 +259,9 @@ async def rotate_key(
     """A new key in place of an old one, which ends after the overlap."""
     old = await _find(services, caller.tenant.no, key_id, None)
     _check_scopes(caller.principal, old.scopes)
-    return _issued(*await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds))
+    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
+    _note_issued(caller, record, in_place_of=key_id)
+    return _issued(record, token)
 
 
 @router.delete("/keys/{keyId}", operation_id="revokeKey", status_code=204, responses=problems(404))

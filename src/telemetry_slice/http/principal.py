@@ -18,7 +18,8 @@ from ..flow.access import UNAUTHENTICATED_DETAIL
 from ..model.errors import Code, SliceError
 from ..model.permissions import Permission, may
 from ..model.tenancy import Principal, Tenant
-from .services import Services
+from .auditing import Note
+from .services import Services, services_of
 
 SESSION_COOKIE = "tslice_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,12 +30,7 @@ class Caller(NamedTuple):
 
     principal: Principal
     tenant: Tenant
-
-
-def services_of(connection: HTTPConnection) -> Services:
-    """What the composition root gave to the application."""
-    services: Services = connection.app.state.services
-    return services
+    note: Note
 
 
 def client_address(connection: HTTPConnection) -> str | None:
@@ -116,11 +112,11 @@ async def anyone(
     return await authenticate(request)
 
 
-def _caller(principal: Principal, permission: Permission) -> Caller:
-    require(principal, permission)
-    if principal.tenant is None:
+def _caller(note: Note) -> Caller:
+    require(note.principal, note.permission)
+    if note.tenant is None:
         raise SliceError(Code.FORBIDDEN, "This credential acts in no tenant; choose one first.")
-    return Caller(principal, principal.tenant)
+    return Caller(note.principal, note.tenant, note)
 
 
 def require(principal: Principal, permission: Permission) -> None:
@@ -135,7 +131,9 @@ class Allowed:
 
     permission: Permission
 
-    async def __call__(self, principal: Annotated[Principal, Depends(anyone)]) -> Principal:
+    async def __call__(self, request: Request, principal: Annotated[Principal, Depends(anyone)]) -> Principal:
+        tenant = principal.tenant if self.permission.is_own else None
+        request.state.note = Note(principal, self.permission, tenant)
         require(principal, self.permission)
         return principal
 
@@ -146,8 +144,9 @@ class AllowedInTenant:
 
     permission: Permission
 
-    async def __call__(self, principal: Annotated[Principal, Depends(anyone)]) -> Caller:
-        return _caller(principal, self.permission)
+    async def __call__(self, request: Request, principal: Annotated[Principal, Depends(anyone)]) -> Caller:
+        request.state.note = note = Note(principal, self.permission, principal.tenant)
+        return _caller(note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,8 @@ class SocketAllowedInTenant:
     permission: Permission
 
     async def __call__(self, socket: WebSocket) -> Caller:
-        return _caller(await authenticate(socket), self.permission)
+        principal = await authenticate(socket)
+        return _caller(Note(principal, self.permission, principal.tenant))
 
 
 def allowed(permission: Permission) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
 from ..model.errors import Code, SliceError
@@ -12,11 +12,12 @@ from ..model.permissions import Permission
 from ..model.placement import PlacementKind
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
+from .auditing import AuditedRoute, note_of
 from .principal import TheServices, allowed
 from .problems import problems
 from .schemas import DatabaseName, Name, NewTenantId, Wire
 
-router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"])
+router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], route_class=AuditedRoute)
 
 PerSecond = Annotated[int, Field(ge=0, le=1_000_000_000)]
 TenantId = Annotated[str, Path(alias="tenantId", max_length=64)]
@@ -110,7 +111,7 @@ async def list_tenants(services: TheServices) -> TenantList:
     responses=problems(409),
     dependencies=[allowed(Permission.CREATE_TENANTS)],
 )
-async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
+async def create_tenant(body: NewTenant, services: TheServices, request: Request) -> TenantView:
     """Create a tenant. 409 also if its placement has not been made ready."""
     placement = await services.place(body.tenant_id, body.placement, body.database)
     tenant = await services.tenants.create(
@@ -120,6 +121,9 @@ async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
         limits=_limits(body.limits) or Limits(),
         placement=placement,
     )
+    note = note_of(request)
+    note.target, note.besides = tenant.id, tenant
+    note.detail |= {"name": tenant.name, "placement": tenant.placement.kind.value}
     return view(tenant)
 
 
@@ -140,13 +144,15 @@ async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     responses=problems(404),
     dependencies=[allowed(Permission.CHANGE_TENANTS)],
 )
-async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices) -> TenantView:
+async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices, request: Request) -> TenantView:
     """Change a tenant; its keys follow at once here, within seconds elsewhere."""
     tenant = await services.tenants.change(
         tenant_id, name=body.name, auto_register=body.auto_register, limits=_limits(body.limits)
     )
     if tenant is None:
         raise _missing()
+    note = note_of(request)
+    note.besides, note.detail["fields"] = tenant, ", ".join(sorted(body.model_fields_set))
     services.access.keys.forget_tenant(tenant.no)
     services.access.people.forget_profiles()
     return view(tenant)

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Path
 from ..model.errors import Code, SliceError, invalid
 from ..model.permissions import Permission, may
 from ..model.tenancy import Role
+from .auditing import AuditedRoute
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import Email, Password, Text200, Wire
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=AuditedRoute)
 
 UserId = Annotated[str, Path(alias="userId", max_length=64)]
 
@@ -78,15 +79,18 @@ async def create_user(
     body: NewMember, caller: Annotated[Caller, allowed_in_tenant(Permission.ADD_USERS)], services: TheServices
 ) -> Member:
     """Add a user with a password of their own, or let an existing account join."""
+    caller.note.detail |= {"email": body.email, "role": body.role.value}
     _check_owner(caller, body.role)
     people = services.access.people
     if body.password is not None:
         account = await people.add(body.email, body.name, body.password, [(caller.tenant.no, body.role)])
+        caller.note.target = account.user_id
         return Member(id=account.user_id, email=account.email, name=account.name, role=body.role)
     joins = may(caller.principal, Permission.JOIN_ACCOUNTS)
     existing = await services.accounts.by_email(body.email) if joins else None
     if existing is None:
         raise invalid("/password", "A new account needs a password.")
+    caller.note.target = existing.user_id
     await people.join(caller.tenant.no, existing.user_id, body.role)
     return Member(id=existing.user_id, email=existing.email, name=existing.name, role=body.role)
 
@@ -99,7 +103,9 @@ async def change_user(
     services: TheServices,
 ) -> Member:
     """Change a user's role in the tenant."""
-    _check_owner(caller, body.role, await _role_of(caller, services, user_id))
+    before = await _role_of(caller, services, user_id)
+    caller.note.detail |= {"role": body.role.value, "before": before.value}
+    _check_owner(caller, body.role, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, body.role):
         raise _missing()
     found = await services.accounts.by_id(user_id)
@@ -114,6 +120,8 @@ async def remove_user(
     user_id: UserId, caller: Annotated[Caller, allowed_in_tenant(Permission.REMOVE_USERS)], services: TheServices
 ) -> None:
     """End a user's membership; the account itself stays."""
-    _check_owner(caller, await _role_of(caller, services, user_id))
+    before = await _role_of(caller, services, user_id)
+    caller.note.detail["before"] = before.value
+    _check_owner(caller, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, None):
         raise _missing()

@@ -26,6 +26,9 @@ class Party(StrEnum):
     CONSOLE = "console"
 
 
+_EVERYDAY = frozenset({"read", "send"})
+
+
 class Permission(StrEnum):
     """An action (the first word) on a resource (the others): a row of the table."""
 
@@ -56,10 +59,14 @@ class Permission(StrEnum):
     END_OWN_SESSION = "end own session"
     CHANGE_OWN_SESSION = "change own session"
     CHANGE_OWN_PASSWORD = "change own password"  # noqa: S105 - no password
+    READ_AUDIT = "read audit"
+    EXPORT_AUDIT = "export audit"
     READ_STATUS = "read status"
     READ_TENANTS = "read tenants"
     CREATE_TENANTS = "create tenants"
     CHANGE_TENANTS = "change tenants"
+    READ_INSTALLATION_AUDIT = "read installation audit"
+    EXPORT_INSTALLATION_AUDIT = "export installation audit"
 
     @property
     def action(self) -> str:
@@ -68,6 +75,16 @@ class Permission(StrEnum):
     @property
     def resource(self) -> str:
         return self.partition(" ")[2]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is about the caller's own account, in whatever tenant."""
+        return self.resource.startswith("own ")
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the audit is told whenever somebody makes use of it, or tries to."""
+        return self.action not in _EVERYDAY
 
 
 _ANYONE = frozenset(Party)
@@ -107,10 +124,14 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.END_OWN_SESSION: _ANYONE,
     Permission.CHANGE_OWN_SESSION: frozenset({Party.USER}),
     Permission.CHANGE_OWN_PASSWORD: frozenset({Party.USER}),
+    Permission.READ_AUDIT: _ADMINISTRATORS,
+    Permission.EXPORT_AUDIT: _ADMINISTRATORS,
     Permission.READ_STATUS: _ANYONE,
     Permission.READ_TENANTS: _PLATFORM,
     Permission.CREATE_TENANTS: _PLATFORM,
     Permission.CHANGE_TENANTS: _PLATFORM,
+    Permission.READ_INSTALLATION_AUDIT: _PLATFORM,
+    Permission.EXPORT_INSTALLATION_AUDIT: _PLATFORM,
 }
 """Which parties have which permission. What belongs to a tenant, they have in the tenant that they act in alone."""
 
