@@ -53,6 +53,7 @@ REJECTS = {
     RejectCode.TOO_LARGE: "a limit of bytes or events",
     RejectCode.QUOTA: "a quota is used up",
     RejectCode.CAPACITY: "the platform had no room",
+    RejectCode.SUSPENDED: "the tenant was suspended by the platform's administrators",
 }
 DEATHS = {
     DeadReason.CLOCK: "`recordedAt` lies before 2000 or more than 24 h ahead",

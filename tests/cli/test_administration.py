@@ -154,6 +154,15 @@ def test_doctor(verb, demo_platform):
     assert "cannot" in unreachable.stdout or "refused" in unreachable.stdout
 
 
+def test_a_tenant_is_suspended_and_resumed(verb, demo_platform):
+    (suspended,) = as_json(verb("tenants", "suspend", "beta-456", "--reason", "the bill", "--json"))
+    assert suspended["suspended"] == "the bill"
+    assert "the bill" in verb("tenants", "list").stdout
+    (resumed,) = as_json(verb("tenants", "resume", "beta-456", "--json"))
+    assert resumed["suspended"] is None
+    assert "no such tenant" in str(verb("tenants", "resume", "nobody", code=1).exception)
+
+
 def test_the_audit_is_listed_exported_and_verified(verb, demo_platform):
     verb("devices", "create", "audited-1")
     (row,) = as_json(verb("audit", "list", "--resource", "devices", "--limit", "1", "--json"))

@@ -91,6 +91,14 @@ async def test_every_change_is_told_once(house, acme):
     assert untold == []
 
 
+async def test_each_tenant_reads_its_own(house, acme):
+    other = await furnish(house, "audited-too")
+    for tenant in (acme, other):
+        told = await records(tenant.service)
+        assert told
+        assert {record["tenant"] for record in told} == {tenant.ids["tenantId"]}
+
+
 async def test_no_secret_is_in_the_audit(house, acme):
     tenant = await house.tenant("no-secrets")
     key = await tenant.console.made("/api/v1/keys", {"kind": "gateway", "name": "g"})

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, moving
+from . import administration, lifecycle, moving
 from .audit import audit
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
@@ -28,6 +28,8 @@ app = typer.Typer(
 
 administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
+administration.tenants.command("suspend")(lifecycle.suspend_tenant)
+administration.tenants.command("resume")(lifecycle.resume_tenant)
 app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")

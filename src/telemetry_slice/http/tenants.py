@@ -16,6 +16,7 @@ from .auditing import AuditedRoute, note_of
 from .principal import TheServices, allowed
 from .problems import problems
 from .schemas import DatabaseName, Name, NewTenantId, Wire
+from .services import Services
 
 router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], route_class=AuditedRoute)
 
@@ -42,6 +43,7 @@ class TenantView(Wire):
     limits: TenantLimits | None
     placement: PlacementKind
     database: str | None
+    suspended: str | None
 
 
 class TenantList(Wire):
@@ -59,6 +61,12 @@ class NewTenant(Wire):
     limits: TenantLimits | None = None
     placement: PlacementKind = PlacementKind.SHARED
     database: DatabaseName | None = None
+
+
+class Suspension(Wire):
+    """Why; the tenant's senders are told."""
+
+    reason: Name
 
 
 class TenantChange(Wire):
@@ -91,6 +99,7 @@ def view(tenant: Tenant) -> TenantView:
         ),
         placement=tenant.placement.kind,
         database=tenant.placement.database,
+        suspended=tenant.suspended,
     )
 
 
@@ -149,10 +158,38 @@ async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheSe
     tenant = await services.tenants.change(
         tenant_id, name=body.name, auto_register=body.auto_register, limits=_limits(body.limits)
     )
+    note_of(request).detail["fields"] = ", ".join(sorted(body.model_fields_set))
+    return _changed(services, request, tenant)
+
+
+def _changed(services: Services, request: Request, tenant: Tenant | None) -> TenantView:
+    """What is known of the tenant is read again, here at once. Raises SliceError NOT_FOUND for None."""
     if tenant is None:
         raise _missing()
-    note = note_of(request)
-    note.besides, note.detail["fields"] = tenant, ", ".join(sorted(body.model_fields_set))
+    note_of(request).besides = tenant
     services.access.keys.forget_tenant(tenant.no)
     services.access.people.forget_profiles()
     return view(tenant)
+
+
+@router.post(
+    "/{tenantId}/suspend",
+    operation_id="suspendTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.SUSPEND_TENANTS)],
+)
+async def suspend_tenant(tenant_id: TenantId, body: Suspension, services: TheServices, request: Request) -> TenantView:
+    """Take nothing more from the tenant's senders: at once here, within seconds elsewhere. Reading goes on."""
+    note_of(request).detail["reason"] = body.reason
+    return _changed(services, request, await services.tenants.suspend(tenant_id, body.reason))
+
+
+@router.post(
+    "/{tenantId}/resume",
+    operation_id="resumeTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.RESUME_TENANTS)],
+)
+async def resume_tenant(tenant_id: TenantId, services: TheServices, request: Request) -> TenantView:
+    """Take telemetry of the tenant again."""
+    return _changed(services, request, await services.tenants.suspend(tenant_id, None))

@@ -65,6 +65,8 @@ class Permission(StrEnum):
     READ_TENANTS = "read tenants"
     CREATE_TENANTS = "create tenants"
     CHANGE_TENANTS = "change tenants"
+    SUSPEND_TENANTS = "suspend tenants"
+    RESUME_TENANTS = "resume tenants"
     READ_INSTALLATION_AUDIT = "read installation audit"
     EXPORT_INSTALLATION_AUDIT = "export installation audit"
 
@@ -130,6 +132,8 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.READ_TENANTS: _PLATFORM,
     Permission.CREATE_TENANTS: _PLATFORM,
     Permission.CHANGE_TENANTS: _PLATFORM,
+    Permission.SUSPEND_TENANTS: _PLATFORM,
+    Permission.RESUME_TENANTS: _PLATFORM,
     Permission.READ_INSTALLATION_AUDIT: _PLATFORM,
     Permission.EXPORT_INSTALLATION_AUDIT: _PLATFORM,
 }

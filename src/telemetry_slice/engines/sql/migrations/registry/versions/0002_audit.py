@@ -1,4 +1,4 @@
-"""The audit; rights, walls and a trigger on PostgreSQL are in `../postgresql/0002_audit.sql`."""
+"""The audit, and the suspension of tenants; rights, walls and a trigger are in `../postgresql/0002_audit.sql`."""
 
 from pathlib import Path
 
@@ -67,6 +67,7 @@ TRIGGERS = (
 def upgrade() -> None:
     bind = op.get_bind()
     metadata.create_all(bind)
+    op.add_column("tenants", Column("suspended", TEXT))
     if bind.dialect.name == "postgresql":
         script = Path(__file__).parents[1] / "postgresql" / "0002_audit.sql"
         bind.exec_driver_sql(script.read_text(), execution_options={"no_parameters": True})
