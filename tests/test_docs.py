@@ -16,9 +16,13 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from telemetry_slice import observe
+from telemetry_slice.http.app import ROUTERS
+from telemetry_slice.http.ingest import VERSIONS
+from telemetry_slice.http.principal import Allowed, AllowedInTenant, SocketAllowedInTenant
 from telemetry_slice.http.problems import STATUS, TITLES
 from telemetry_slice.model.errors import Code
 from telemetry_slice.model.events import DeadReason, RejectCode
+from telemetry_slice.model.permissions import GRANTS, Party, Permission
 from telemetry_slice.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +53,7 @@ REJECTS = {
     RejectCode.TOO_LARGE: "a limit of bytes or events",
     RejectCode.QUOTA: "a quota is used up",
     RejectCode.CAPACITY: "the platform had no room",
+    RejectCode.SUSPENDED: "the tenant was suspended by the platform's administrators",
 }
 DEATHS = {
     DeadReason.CLOCK: "`recordedAt` lies before 2000 or more than 24 h ahead",
@@ -118,8 +123,59 @@ def errors_page() -> str:
     )
 
 
+CONDITIONS = {
+    Permission.MAKE_OWNERS: ["a change of users that makes or unmakes an owner"],
+    Permission.JOIN_ACCOUNTS: ["a user added without a password"],
+}
+"""Permissions that a route asks for besides its own."""
+
+
+def asked_by_routes() -> dict[str, Permission | None]:
+    """What each documented route asks for; None = nothing."""
+    asked: dict[str, Permission | None] = {f"POST {path}": Permission.SEND_TELEMETRY for path in VERSIONS}
+    for route in (route for router in ROUTERS for route in router.routes):
+        if getattr(route, "include_in_schema", True):
+            found = [
+                dependency.call.permission
+                for dependency in route.dependant.dependencies
+                if isinstance(dependency.call, Allowed | AllowedInTenant | SocketAllowedInTenant)
+            ]
+            assert len(found) < 2, route.path
+            for method in getattr(route, "methods", ["WebSocket"]):
+                asked[f"{method} {route.path}"] = found[0] if found else None
+    return asked
+
+
+def permissions_page() -> str:
+    asked = asked_by_routes()
+    assert set(GRANTS) == set(Permission)
+    assert set(Permission) <= {*asked.values(), *CONDITIONS}, "a permission that nobody asks for"
+    rows = []
+    for permission in Permission:
+        routes = [f"`{route}`" for route, wanted in asked.items() if wanted == permission]
+        cells = ["✓" if party in GRANTS[permission] else "" for party in Party]
+        rows.append(
+            (permission.resource, permission.action, *cells, ", ".join(routes + CONDITIONS.get(permission, [])))
+        )
+    public = [route for route, wanted in asked.items() if wanted is None]
+    return (
+        f"# Permissions\n\n{MADE}\nWho may do what: the table of `model/permissions.py`, asked by every route. A caller"
+        " who is several things may do what any of them may. What belongs to a tenant is that of the tenant acted in;"
+        " with a session or a token of another tenant it is as if it did not exist. Whoever may not is told 403.\n\n"
+        + table(("resource", "action", *Party, "asked for by"), rows)
+        + "\n## Without a credential\n\n"
+        + "".join(f"- `{route}`\n" for route in public)
+    )
+
+
 @pytest.mark.parametrize(
-    ("name", "make"), [("settings", settings_page), ("metrics", metrics_page), ("errors", errors_page)]
+    ("name", "make"),
+    [
+        ("settings", settings_page),
+        ("metrics", metrics_page),
+        ("errors", errors_page),
+        ("permissions", permissions_page),
+    ],
 )
 def test_the_reference_is_the_codes_own(name, make):
     path = ROOT / "docs" / "reference" / f"{name}.md"

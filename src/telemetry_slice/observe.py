@@ -41,6 +41,8 @@ NEWS_GAPS = Counter("tslice_news_gaps_total", "Times that news of a tenant may h
 NEWS_DROPPED = Counter("tslice_news_dropped_total", "Messages whose news this process could not tell the others")
 REDIS_AWAY = Gauge("tslice_redis_away", "1 while a part of this process does without Valkey or Redis", ["part"])
 
+AUDIT_LOST = Counter("tslice_audit_lost_total", "Entries of the audit that could not be written down")
+
 DISK_FREE_BYTES = Gauge("tslice_disk_free_bytes", "Free bytes of the data folder's disk")
 INGEST_CLOSED = Gauge("tslice_ingest_closed", "1 while ingest is refused because the disk is nearly full")
 EXPIRED_EVENTS = Counter("tslice_retention_deleted_events_total", "Readings deleted by retention")

@@ -154,6 +154,67 @@ def test_doctor(verb, demo_platform):
     assert "cannot" in unreachable.stdout or "refused" in unreachable.stdout
 
 
+def test_a_tenant_is_suspended_and_resumed(verb, demo_platform):
+    (suspended,) = as_json(verb("tenants", "suspend", "beta-456", "--reason", "the bill", "--json"))
+    assert suspended["suspended"] == "the bill"
+    assert "the bill" in verb("tenants", "list").stdout
+    (resumed,) = as_json(verb("tenants", "resume", "beta-456", "--json"))
+    assert resumed["suspended"] is None
+    assert "no such tenant" in str(verb("tenants", "resume", "nobody", code=1).exception)
+
+
+def test_the_audit_is_listed_exported_and_verified(verb, demo_platform):
+    verb("devices", "create", "audited-1")
+    (row,) = as_json(verb("audit", "list", "--resource", "devices", "--limit", "1", "--json"))
+    assert (row["action"], row["target"], row["actor"]["kind"]) == ("create", "audited-1", "console")
+    shown = verb("audit", "list", "--action", "create").stdout
+    assert "audited-1" in shown
+    assert "console" in shown
+    assert "nothing was done" in verb("audit", "list", "--actor", "nobody").stdout
+    assert "records, unbroken" in verb("audit", "verify", "--installation").stdout
+    assert "records" in verb("audit", "export", "kept.ndjson").stdout
+    assert "File exists" in str(verb("audit", "export", "kept.ndjson", code=1).exception)
+    assert verb("audit", "export", "--format", "csv").stdout.startswith("sequence,at,actorKind")
+    assert "unbroken" in verb("audit", "verify", "--against", "kept.ndjson").stdout
+    kept = demo_platform.folder / "kept.ndjson"
+    lines = kept.read_text().splitlines()
+    # Another tenant's chain does not begin as this one's.
+    other = str(verb("audit", "verify", "--tenant", "beta-456", "--against", "kept.ndjson", code=1).exception)
+    assert "once went further" in other or "not the one" in other
+    kept.write_text("\n".join(lines[1:]))
+    assert "record 1 is missing" in str(verb("audit", "verify", "--against", "kept.ndjson", code=1).exception)
+    assert "unbroken" in verb("doctor").stdout
+
+
+def test_the_doctor_finds_a_changed_audit(tmp_path):
+    import apsw
+
+    from telemetry_slice.cli.doctor import check_audit
+    from telemetry_slice.engines.inprocess import SystemClock
+    from telemetry_slice.engines.sqlite.registry import open_registry
+    from telemetry_slice.model.audit import Actor, ActorKind, AuditEntry, AuditOutcome
+    from telemetry_slice.settings import Settings
+
+    registry = open_registry(tmp_path / "registry.db", SystemClock())
+    settings = Settings(data=tmp_path)
+
+    async def fill():
+        acme = await registry.tenants.create("acme", "Acme")
+        actor = Actor(ActorKind.CONSOLE, "console", "")
+        for n in range(3):
+            entry = AuditEntry(n, actor, "a", "r", "", None, None, None, AuditOutcome.DONE, {})
+            await registry.audit.append(acme.no, entry)
+
+    asyncio.run(fill())
+    registry.close()
+    assert check_audit(settings).found == "3 records in 1 chains, unbroken"
+    file = apsw.Connection(str(tmp_path / "registry.db"))
+    file.execute("DROP TRIGGER audit_no_update; UPDATE audit SET outcome = 'refused' WHERE sequence = 2")
+    file.close()
+    found = check_audit(settings)
+    assert (found.fine, found.found) == (False, "of acme: record 2 is not what was written after 1")
+
+
 def test_without_a_server_the_folder_is_administered_directly(tmp_path, monkeypatch):
     from telemetry_slice.cli.connection import Where, connect
     from telemetry_slice.cli.failure import CliError

@@ -49,6 +49,18 @@ async def test_tenants_are_listed_by_id(registry, beta, acme):
     assert acme.no != beta.no
 
 
+async def test_a_tenant_is_suspended_and_resumed(registry, acme, beta):
+    assert acme.suspended is None
+    suspended = await registry.tenants.suspend("acme-123", "the bill")
+    assert suspended.suspended == "the bill"
+    assert await registry.tenants.get("acme-123") == suspended
+    # Other changes leave it so, and other tenants are not concerned.
+    assert (await registry.tenants.change("acme-123", name="Other")).suspended == "the bill"
+    assert (await registry.tenants.get("beta-456")).suspended is None
+    assert (await registry.tenants.suspend("acme-123", None)).suspended is None
+    assert await registry.tenants.suspend("nobody", "x") is None
+
+
 async def test_only_what_is_given_changes(registry, acme):
     changed = await registry.tenants.change("acme-123", limits=Limits(key_per_second=0))
     assert (changed.name, changed.auto_register, changed.limits) == (acme.name, True, Limits(key_per_second=0))

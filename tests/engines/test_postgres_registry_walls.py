@@ -14,6 +14,7 @@ from telemetry_slice.model.tenancy import KeyKind, Role
 from telemetry_slice.ports.registry import Account, KeyRecord
 
 NUMBERS = count(1)
+_FUNCTIONS = ("account_of_email", "any_account", "audit_chains", "keep_audit_head", "keys_named", "touch_keys")
 WALLED = (accounts, device_tags, devices, keys, memberships)
 NAMES = {accounts: "email", device_tags: "tag", devices: "label", keys: "name", memberships: "user_id"}
 """A column of each table that says whose the row is."""
@@ -87,9 +88,7 @@ def test_nothing_is_granted_to_everybody_and_the_registry_to_nobody_but_the_api(
         (WRITER,),
     ).fetchall()
     fixed = ["search_path=registry, pg_temp"]
-    assert functions == [
-        (name, fixed, "tslice_owner", False) for name in ("account_of_email", "any_account", "keys_named", "touch_keys")
-    ]
+    assert functions == [(name, fixed, "tslice_owner", False) for name in _FUNCTIONS]
 
 
 @pytest.mark.parametrize("table", WALLED, ids=lambda table: table.name)

@@ -12,13 +12,21 @@ from telemetry_slice.engines.sqlite.registry import open_registry
 
 
 def schema(path):
+    """What a file's tables are; not by their texts, which a column that was added later spells otherwise."""
     connection = apsw.Connection(str(path))
     rows = connection.execute(
         "SELECT type, name, sql FROM sqlite_schema"
         " WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%' ORDER BY type, name"
     ).fetchall()
+    asked = ("table_xinfo", "foreign_key_list", "index_list")
+    found = [
+        (kind, name, [sorted(row[1:] for row in connection.execute(f"PRAGMA {ask}({name})")) for ask in asked])
+        if kind == "table"
+        else (kind, name, text)
+        for kind, name, text in rows
+    ]
     connection.close()
-    return rows
+    return found
 
 
 def test_fresh_is_migrated(tmp_path):

@@ -247,6 +247,15 @@ async def test_a_change_of_the_tenant_reaches_its_keys(access, acme, registry):
     assert (await access.key(token)).tenant == changed
 
 
+async def test_a_suspension_elsewhere_is_effective_within_five_seconds(access, acme, registry, clock):
+    _, token = await access.keys.issue(acme, KeyKind.GATEWAY)
+    for reason in ("the bill", None):
+        assert (await access.key(token)).tenant.suspended != reason
+        await registry.tenants.suspend(acme.id, reason)
+        clock.advance(5)
+        assert (await access.key(token)).tenant.suspended == reason
+
+
 async def test_a_deleted_devices_key_ends(access, acme, registry, device):
     _, token = await access.keys.issue(acme, KeyKind.DEVICE, device=device)
     _, other = await access.keys.issue(acme, KeyKind.GATEWAY)

@@ -26,6 +26,7 @@ from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.engines.sqlite.registry import open_database
 from telemetry_slice.flow.access import console_token, new_signing_key
 from telemetry_slice.flow.access.tokens import Signer
+from telemetry_slice.flow.audit import Auditor
 from telemetry_slice.flow.query import Query
 from telemetry_slice.http.app import create_app
 from telemetry_slice.http.services import Services
@@ -86,6 +87,8 @@ def services(access, registry, clock, telemetry):
         "devices": registry.devices,
         "keys": registry.keys,
         "accounts": registry.accounts,
+        "audit": registry.audit,
+        "auditor": Auditor(registry.audit),
         "clock": clock,
         "cursor_secret": b"cursors",
         "version": "0.0",

@@ -29,6 +29,7 @@ TENANT_COLUMNS = (
     ("placement", "PLACEMENT"),
     ("database", "DATABASE"),
     ("createdAt", "CREATED"),
+    ("suspended", "SUSPENDED"),
 )
 DEVICE_COLUMNS = (
     ("deviceId", "DEVICE"),

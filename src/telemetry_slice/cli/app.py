@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, moving
+from . import administration, lifecycle, moving
+from .audit import audit
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 
@@ -27,10 +28,13 @@ app = typer.Typer(
 
 administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
+administration.tenants.command("suspend")(lifecycle.suspend_tenant)
+administration.tenants.command("resume")(lifecycle.resume_tenant)
 app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(administration.users, name="users")
+app.add_typer(audit, name="audit")
 dead_letters = typer.Typer(help="Accepted events that could not be stored.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -206,6 +206,18 @@ class Api:
             if loop.time() + pause > deadline:
                 raise failure
             await asyncio.sleep(pause)
+
+    async def lines(self, path: str, params: Mapping[str, str | int | None] | None = None) -> AsyncIterator[str]:
+        """The lines of an answer as they come. Raises as `call`, also half-way."""
+        try:
+            async with self._http.stream("GET", path, params=params) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise ProblemError(response)
+                async for line in response.aiter_lines():
+                    yield line
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise UnreachableError(f"{self.url}: {reason_of(error)}") from error
 
     async def pages(
         self, path: str, items: str, params: Mapping[str, str | int | None] | None = None, *, at_most: int | None = None

@@ -18,6 +18,7 @@ from ..engines.folder.secrets import load_secrets
 from ..engines.sql.migrate import NewerSchemaError, head
 from ..engines.sqlite.backup import quick_check, revision, sqlite_version
 from ..engines.sqlite.files import REGISTRY, SAFE_SQLITE, TELEMETRY
+from ..model.errors import UnavailableError
 from ..settings import Settings
 from .client import Api, Json
 from .configuration import settings_of
@@ -106,6 +107,25 @@ def check_databases(data: Path) -> Iterator[Finding]:
             yield Finding(name, False, f"schema {present}, this release has {newest}", "run `tslice migrate`")
         else:
             yield Finding(name, True, f"whole, schema {present}")
+
+
+def check_audit(settings: Settings) -> Finding:
+    """Whether the audit is what was written."""
+    from ..runtime.chains import examine_chains  # noqa: PLC0415 - reads whole tables: only when asked
+
+    try:
+        found = asyncio.run(examine_chains(settings))
+    except UnavailableError as error:
+        return Finding("audit", None, f"cannot be read: {error}")
+    if found.faults:
+        return Finding(
+            "audit",
+            False,
+            "; ".join(found.faults),
+            "somebody has changed the database by hand: keep a copy of it, and compare with earlier exports"
+            " (`tslice audit verify --against`) and backups",
+        )
+    return Finding("audit", True, f"{found.records:,} records in {found.chains:,} chains, unbroken")
 
 
 def check_disk(settings: Settings) -> Finding:
@@ -206,11 +226,18 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
         return [check_clock(), *asyncio.run(check_server(url, key))]
     settings, finding = check_settings(data)
     if settings is not None and settings.distributed:
-        return [finding, check_clock(), *check_secrets(settings.data), *check_servers(settings), *check_roles(settings)]
+        return [
+            finding,
+            check_clock(),
+            *check_secrets(settings.data),
+            *check_servers(settings),
+            check_audit(settings),
+            *check_roles(settings),
+        ]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
     if settings is None or not all(found.fine for found in findings):
         return findings
-    findings += [*check_databases(data), check_disk(settings)]
+    findings += [*check_databases(data), check_audit(settings), check_disk(settings)]
     if (exposed := check_demo(settings)) is not None:
         findings.append(exposed)
     running = holder_url(data)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, assert_never
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from ..flow.access import Profile, SignIn, Tokens
+from ..flow.access import Profile, ReusedTokenError, SignIn, Tokens
+from ..model.audit import Actor, ActorKind, AuditOutcome, actor_of
 from ..model.errors import Code, SliceError
-from ..model.tenancy import Console, DeviceKey, GatewayKey, Principal, Role, ServiceKey, Tenant, User
+from ..model.permissions import Permission
+from ..model.tenancy import Console, DeviceKey, GatewayKey, KeyPrincipal, Principal, Role, ServiceKey, Tenant, User
+from .auditing import AuditedRoute, note_of, tell
 from .principal import (
     SESSION_COOKIE,
-    Anyone,
     TheServices,
+    allowed,
     client_address,
     require_same_origin,
     session_cookie,
 )
 from .problems import problems
 from .schemas import Email, Name, NewTenantId, Password, Wire
+from .services import services_of
 
-router = APIRouter(tags=["access"])
+router = APIRouter(tags=["access"], route_class=AuditedRoute)
 _COOKIE_S = 7 * 24 * 3600
 
 
@@ -129,7 +133,7 @@ def _me_of_profile(profile: Profile) -> Me:
     )
 
 
-def _me_of_program(principal: Principal) -> Me:
+def _me_of_program(principal: KeyPrincipal | Console) -> Me:
     kind: Literal["service", "device", "gateway", "console"]
     match principal:
         case ServiceKey():
@@ -138,8 +142,10 @@ def _me_of_program(principal: Principal) -> Me:
             kind = "gateway"
         case DeviceKey():
             kind = "device"
-        case _:
+        case Console():
             kind = "console"
+        case _:
+            assert_never(principal)
     return Me(
         kind=kind,
         user=None,
@@ -148,6 +154,31 @@ def _me_of_program(principal: Principal) -> Me:
         platform_admin=isinstance(principal, Console),
         tenants=[],
     )
+
+
+async def _tell_sign_in(request: Request, profile: Profile, by: str) -> None:
+    actor = actor_of(profile.user)
+    await tell(
+        request, actor, "sign in", "account", tenant=profile.user.tenant, target=profile.user.email, detail={"by": by}
+    )
+
+
+def _refused_sign_in(request: Request, email: str, by: str) -> None:
+    """Tell the tenant in which the account would have acted; of an unknown one, the installation."""
+    services = services_of(request)
+
+    async def work() -> None:
+        account = await services.accounts.by_email(email)
+        found = None if account is None else await services.accounts.by_id(account.user_id)
+        tenant = found[1][0].tenant if found is not None and found[1] else None
+        actor = Actor(ActorKind.UNKNOWN, "", email)
+        refused = AuditOutcome.REFUSED
+        await tell(
+            request, actor, "sign in", "account", tenant=tenant, target=email, outcome=refused, detail={"by": by}
+        )
+
+    # Not before the answer: how long it takes must not tell whether the account exists.
+    services.auditor.beside(work())
 
 
 def _set_cookie(request: Request, response: Response, token: str) -> None:
@@ -172,7 +203,12 @@ def _pair(tokens: Tokens) -> TokenPair:
 
 
 @router.get("/api/v1/me", operation_id="getMe", responses=problems())
-async def get_me(principal: Anyone, services: TheServices, request: Request, response: Response) -> Me:
+async def get_me(
+    principal: Annotated[Principal, allowed(Permission.READ_SELF)],
+    services: TheServices,
+    request: Request,
+    response: Response,
+) -> Me:
     """Who the credential stands for, and in which tenants."""
     if not isinstance(principal, User):
         return _me_of_program(principal)
@@ -189,26 +225,44 @@ async def get_me(principal: Anyone, services: TheServices, request: Request, res
 async def login(body: Login, services: TheServices, request: Request, response: Response) -> Me:
     """Open a browser session; the cookie is set."""
     require_same_origin(request)
-    signed_in = await services.access.people.login(body.email, body.password, client_address(request))
+    try:
+        signed_in = await services.access.people.login(body.email, body.password, client_address(request))
+    except SliceError:
+        _refused_sign_in(request, body.email, "password")
+        raise
+    await _tell_sign_in(request, signed_in.profile, "password")
     return _signed_in(request, response, signed_in)
 
 
 @router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
-async def logout(_principal: Anyone, services: TheServices, request: Request, response: Response) -> None:
+async def logout(
+    _principal: Annotated[Principal, allowed(Permission.END_OWN_SESSION)],
+    services: TheServices,
+    request: Request,
+    response: Response,
+) -> None:
     """End the browser session."""
     cookie = session_cookie(request)
+    note_of(request).silent = cookie is None
     if cookie is not None:
         await services.access.people.logout(cookie)
         response.delete_cookie(SESSION_COOKIE, path="/")
 
 
 @router.post("/api/v1/auth/tenant", operation_id="chooseTenant", responses=problems())
-async def choose_tenant(body: ChosenTenant, principal: Anyone, services: TheServices, request: Request) -> Me:
+async def choose_tenant(
+    body: ChosenTenant,
+    _principal: Annotated[Principal, allowed(Permission.CHANGE_OWN_SESSION)],
+    services: TheServices,
+    request: Request,
+) -> Me:
     """Let the browser session act in another tenant of the user."""
     cookie = session_cookie(request)
-    if cookie is None or not isinstance(principal, User):
+    if cookie is None:
         raise SliceError(Code.FORBIDDEN, "Only a browser session can choose; ask for a token with tenantId instead.")
-    return _me_of_profile(await services.access.people.switch(cookie, body.tenant_id))
+    profile = await services.access.people.switch(cookie, body.tenant_id)
+    note_of(request).tenant = profile.user.tenant
+    return _me_of_profile(profile)
 
 
 @router.post("/api/v1/auth/token", operation_id="issueToken", responses=problems())
@@ -221,12 +275,30 @@ async def issue_token(
     people = services.access.people
     if isinstance(body, PasswordGrant):
         address = client_address(request)
-        return _pair(await people.tokens_by_password(body.email, body.password, address, body.tenant_id))
-    return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id))
+        try:
+            tokens = await people.tokens_by_password(body.email, body.password, address, body.tenant_id)
+        except SliceError:
+            _refused_sign_in(request, body.email, "password for tokens")
+            raise
+        await _tell_sign_in(request, tokens.profile, "password for tokens")
+        return _pair(tokens)
+    try:
+        return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id))
+    except ReusedTokenError as error:
+        if error.profile is not None:
+            user = error.profile.user
+            actor, refused = actor_of(user), AuditOutcome.REFUSED
+            await tell(request, actor, "reuse", "refresh token", tenant=user.tenant, target=user.email, outcome=refused)
+        raise
 
 
 @router.post("/api/v1/auth/password", operation_id="changePassword", status_code=204, responses=problems())
-async def change_password(body: NewPassword, principal: Anyone, services: TheServices, request: Request) -> None:
+async def change_password(
+    body: NewPassword,
+    principal: Annotated[Principal, allowed(Permission.CHANGE_OWN_PASSWORD)],
+    services: TheServices,
+    request: Request,
+) -> None:
     """Replace one's own password; every session of the account ends."""
     if not isinstance(principal, User):
         raise SliceError(Code.FORBIDDEN, "Only a user has a password.")
@@ -246,6 +318,15 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
         tenant_id=body.tenant_id,
         tenant_name=body.tenant_name,
         address=client_address(request),
+    )
+    await tell(
+        request,
+        actor_of(signed_in.profile.user),
+        "set up",
+        "installation",
+        tenant=None,
+        of=signed_in.profile.user.tenant,
+        target=body.tenant_id,
     )
     return _signed_in(request, response, signed_in)
 

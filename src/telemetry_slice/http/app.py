@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from . import (
     access,
+    audit,
     books,
     dead_letters,
     devices,
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     access.router,
     tenants.router,
     users.router,
+    audit.router,
     devices.router,
     keys.router,
     telemetry.router,

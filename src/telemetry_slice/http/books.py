@@ -9,10 +9,13 @@ from pydantic import Field
 
 from ..flow.history import Storage
 from ..model.errors import invalid
+from ..model.permissions import Permission
+from ..model.tenancy import Principal
 from ..model.times import parse_time, rfc3339
-from .principal import Anyone, Reader, services_of
+from .principal import Caller, allowed, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
+from .services import services_of
 
 router = APIRouter(prefix="/api/v1", tags=["books"])
 
@@ -63,7 +66,7 @@ def _instant(name: str, text: str | None) -> int | None:
 @router.get("/books", operation_id="readBooks", summary="The books", responses=problems())
 async def read_books(
     request: Request,
-    caller: Reader,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_BOOKS)],
     from_: Annotated[
         str | None, Query(alias="from", description="Received at or after (rounded down to the minute).")
     ] = None,
@@ -89,7 +92,9 @@ async def read_books(
 
 
 @router.get("/status", operation_id="readStatus", summary="The server's state and storage", responses=problems())
-async def read_status(request: Request, _principal: Anyone) -> StatusBody:
+async def read_status(
+    request: Request, _principal: Annotated[Principal, allowed(Permission.READ_STATUS)]
+) -> StatusBody:
     """For everybody who has signed in: the forecast concerns all."""
     services = services_of(request)
     return StatusBody(

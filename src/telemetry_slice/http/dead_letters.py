@@ -9,13 +9,16 @@ from pydantic import Field
 
 from ..model.cursor import seal, unseal
 from ..model.events import Outcome
+from ..model.permissions import Permission
 from ..model.series import DeadLetter
 from ..model.times import rfc3339
-from .principal import Operator, Reader, services_of
+from .auditing import AuditedRoute
+from .principal import Caller, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
+from .services import services_of
 
-router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"], route_class=AuditedRoute)
 
 LetterId = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
 
@@ -82,7 +85,7 @@ def _body(letter: DeadLetter) -> DeadLetterBody:
 @router.get("", operation_id="listDeadLetters", summary="Dead letters, newest first", responses=problems())
 async def list_dead_letters(
     request: Request,
-    caller: Reader,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEAD_LETTERS)],
     reason: Annotated[str | None, Query(description="Only of this reason.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
@@ -100,20 +103,30 @@ async def list_dead_letters(
 
 
 @router.post("/replay", operation_id="replayDeadLetters", summary="Replay many", responses=problems())
-async def replay_dead_letters(request: Request, caller: Operator, wanted: BulkBody) -> BulkOutcomeBody:
+async def replay_dead_letters(
+    request: Request, caller: Annotated[Caller, allowed_in_tenant(Permission.REPLAY_DEAD_LETTERS)], wanted: BulkBody
+) -> BulkOutcomeBody:
     """Each exactly once; those that cannot be accepted as they are stay dead."""
     outcomes = await services_of(request).letters.replay_many(caller.tenant, reason=wanted.reason, ids=wanted.ids)
+    caller.note.detail |= {outcome.name.lower(): outcomes[outcome] for outcome in Outcome} | {"reason": wanted.reason}
     return BulkOutcomeBody(replayed={outcome.name.lower(): outcomes[outcome] for outcome in Outcome})
 
 
 @router.get("/{letter_id}", operation_id="readDeadLetter", summary="One dead letter", responses=problems(404))
-async def read_dead_letter(request: Request, caller: Reader, letter_id: LetterId) -> DeadLetterBody:
+async def read_dead_letter(
+    request: Request, caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEAD_LETTERS)], letter_id: LetterId
+) -> DeadLetterBody:
     """With its body."""
     return _body(await services_of(request).letters.get(caller.tenant, letter_id))
 
 
 @router.patch("/{letter_id}", operation_id="mendDeadLetter", summary="Mend the event", responses=problems(404))
-async def mend_dead_letter(request: Request, caller: Operator, letter_id: LetterId, mended: MendBody) -> DeadLetterBody:
+async def mend_dead_letter(
+    request: Request,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.MEND_DEAD_LETTERS)],
+    letter_id: LetterId,
+    mended: MendBody,
+) -> DeadLetterBody:
     """The mended event passes the gate's checks; it is stored when it is replayed."""
     return _body(await services_of(request).letters.mend(caller.tenant, letter_id, mended.body))
 
@@ -121,14 +134,19 @@ async def mend_dead_letter(request: Request, caller: Operator, letter_id: Letter
 @router.delete(
     "/{letter_id}", operation_id="discardDeadLetter", summary="Discard", status_code=204, responses=problems(404)
 )
-async def discard_dead_letter(request: Request, caller: Operator, letter_id: LetterId) -> Response:
+async def discard_dead_letter(
+    request: Request, caller: Annotated[Caller, allowed_in_tenant(Permission.DISCARD_DEAD_LETTERS)], letter_id: LetterId
+) -> Response:
     """It stays `dead` in the books."""
     await services_of(request).letters.discard(caller.tenant, letter_id)
     return Response(status_code=204)
 
 
 @router.post("/{letter_id}/replay", operation_id="replayDeadLetter", summary="Replay", responses=problems(404))
-async def replay_dead_letter(request: Request, caller: Operator, letter_id: LetterId) -> OutcomeBody:
+async def replay_dead_letter(
+    request: Request, caller: Annotated[Caller, allowed_in_tenant(Permission.REPLAY_DEAD_LETTERS)], letter_id: LetterId
+) -> OutcomeBody:
     """Exactly once: a second replay of the same letter finds none."""
     outcome, reason = await services_of(request).letters.replay(caller.tenant, letter_id)
+    caller.note.detail |= {"outcome": outcome.name.lower(), "reason": reason}
     return OutcomeBody(outcome=outcome.name.lower(), reason=reason)

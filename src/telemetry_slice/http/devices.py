@@ -13,15 +13,17 @@ from pydantic import AfterValidator, Field, StringConstraints
 from ..model.cursor import seal, unseal
 from ..model.errors import Code, SliceError
 from ..model.events import TenantNo, Value
+from ..model.permissions import Permission
 from ..model.series import LastValue
 from ..model.tenancy import Device, Tenant
 from ..model.times import HOUR_US, MINUTE_US, rfc3339
+from .auditing import AuditedRoute
 from .paths import DeviceId
-from .principal import Operator, Reader, TheServices
+from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import NewDeviceId, Plain, Text200, Wire
 
-router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+router = APIRouter(prefix="/api/v1/devices", tags=["devices"], route_class=AuditedRoute)
 
 ONLINE_US = 5 * MINUTE_US
 LATE_US = HOUR_US
@@ -146,7 +148,7 @@ def _place(device: Device, sort: Sort) -> list[str | int]:
 @router.get("", operation_id="listDevices", responses=problems())
 async def list_devices(
     *,
-    caller: Reader,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEVICES)],
     services: TheServices,
     q: Annotated[str | None, Query(max_length=200, description="Part of id, label or location.")] = None,
     tag: Annotated[str | None, Query(max_length=64)] = None,
@@ -194,8 +196,11 @@ async def list_devices(
 
 
 @router.post("", operation_id="createDevice", status_code=201, responses=problems(409))
-async def create_device(body: NewDevice, caller: Operator, services: TheServices) -> DeviceView:
+async def create_device(
+    body: NewDevice, caller: Annotated[Caller, allowed_in_tenant(Permission.CREATE_DEVICES)], services: TheServices
+) -> DeviceView:
     """Create a device. An id that ever was in use is taken: its history is still there."""
+    caller.note.target = body.device_id
     label = body.device_id if body.label is None else body.label
     device = await services.devices.create(
         caller.tenant.no, body.device_id, label=label, location=body.location, tags=body.tags
@@ -205,15 +210,23 @@ async def create_device(body: NewDevice, caller: Operator, services: TheServices
 
 
 @router.get("/{deviceId}", operation_id="getDevice", responses=problems(404))
-async def get_device(device_id: DeviceId, caller: Reader, services: TheServices) -> DeviceView:
+async def get_device(
+    device_id: DeviceId, caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEVICES)], services: TheServices
+) -> DeviceView:
     """One device with its last values."""
     device = await services.query.device(caller.tenant, device_id)
     return (await _views(services, caller.tenant, [device]))[0]
 
 
 @router.patch("/{deviceId}", operation_id="changeDevice", responses=problems(404))
-async def change_device(device_id: DeviceId, body: DeviceChange, caller: Operator, services: TheServices) -> DeviceView:
+async def change_device(
+    device_id: DeviceId,
+    body: DeviceChange,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.CHANGE_DEVICES)],
+    services: TheServices,
+) -> DeviceView:
     """Change label, location or tags."""
+    caller.note.detail["fields"] = ", ".join(sorted(body.model_fields_set))
     device = await services.devices.change(
         caller.tenant.no, device_id, label=body.label, location=body.location, tags=body.tags
     )
@@ -224,7 +237,9 @@ async def change_device(device_id: DeviceId, body: DeviceChange, caller: Operato
 
 
 @router.delete("/{deviceId}", operation_id="deleteDevice", status_code=204, responses=problems(404))
-async def delete_device(device_id: DeviceId, caller: Operator, services: TheServices) -> None:
+async def delete_device(
+    device_id: DeviceId, caller: Annotated[Caller, allowed_in_tenant(Permission.DELETE_DEVICES)], services: TheServices
+) -> None:
     """Delete a device: its keys end, its history stays."""
     device = await find_device(services, caller.tenant.no, device_id)
     deleted = await services.devices.delete(caller.tenant.no, device_id)

@@ -32,7 +32,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _encode = msgspec.json.Encoder().encode
 
 
-def _cell(value: object) -> object:
+def plain_cell(value: object) -> object:
+    """A value of CSV that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value
@@ -52,7 +53,7 @@ def csv_rows(device_id: str, readings: Sequence[Reading]) -> bytes:
         body = reading_body(reading) | {"deviceId": device_id, "kind": _kind(reading.value)}
         if isinstance(reading.value, bool):
             body["value"] = "true" if reading.value else "false"
-        writer.writerow([_cell("" if body[column] is None else body[column]) for column in COLUMNS])
+        writer.writerow([plain_cell("" if body[column] is None else body[column]) for column in COLUMNS])
     return text.getvalue().encode()
 
 

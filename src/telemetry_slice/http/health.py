@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ..model.errors import Code, SliceError
-from .principal import client_address, services_of
+from .principal import client_address
 from .problems import problems
 from .schemas import Wire
+from .services import services_of
 
 router = APIRouter(tags=["health"])
 

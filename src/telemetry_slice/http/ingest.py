@@ -18,8 +18,8 @@ from ..flow.gate.admit import Gate, QuotaExceededError, Receipt
 from ..flow.gate.decode import Rejected, WireV1, WireV2, decode
 from ..model.errors import Code, FieldError, SliceError, UnavailableError
 from ..model.events import Outcome, RejectCode
-from ..model.tenancy import KeyPrincipal, ServiceKey
-from ..model.tenancy import Scope as KeyScope
+from ..model.permissions import Permission, may
+from ..model.tenancy import KeyPrincipal
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
 from .ingest_body import BodyDeadlines, DisconnectedError, announced_length, decompressed, is_ndjson
@@ -161,7 +161,7 @@ class Ingest:
             if not token:
                 raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
             principal = await self._access.key(token, address)
-        if isinstance(principal, ServiceKey) and KeyScope.INGEST not in principal.scopes:
+        if not may(principal, Permission.SEND_TELEMETRY):
             raise SliceError(Code.FORBIDDEN, "The key lacks the scope ingest.")
         return principal
 

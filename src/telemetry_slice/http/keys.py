@@ -10,16 +10,18 @@ from pydantic import AfterValidator, Field
 
 from ..model.errors import Code, SliceError, invalid
 from ..model.events import TenantNo
+from ..model.permissions import Permission
 from ..model.tenancy import KeyKind, Principal, Scope, ServiceKey
 from ..model.times import parse_time, rfc3339
 from ..ports.registry import KeyRecord
+from .auditing import AuditedRoute
 from .devices import find_device
 from .paths import DeviceId
-from .principal import Administrator, Operator, TheServices
+from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import Text200, Wire
 
-router = APIRouter(prefix="/api/v1", tags=["keys"])
+router = APIRouter(prefix="/api/v1", tags=["keys"], route_class=AuditedRoute)
 
 KeyId = Annotated[str, Path(alias="keyId", max_length=32)]
 MAX_OVERLAP_S = 30 * 24 * 3600
@@ -103,6 +105,19 @@ def _issued(record: KeyRecord, token: str) -> IssuedKey:
     return IssuedKey(**_shown(record).model_dump(), key=token)
 
 
+def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
+    """What the audit says of a new key: not its text."""
+    caller.note.target = record.key_id
+    caller.note.detail |= {
+        "kind": record.kind.value,
+        "device": record.device_id,
+        "name": record.name,
+        "scopes": " ".join(sorted(record.scopes)),
+        "expiresAt": _time(record.expires_us),
+        "inPlaceOf": in_place_of,
+    }
+
+
 def _expiry(services: TheServices, text: str | None) -> int | None:
     if text is None:
         return None
@@ -134,7 +149,11 @@ def _check_scopes(principal: Principal, scopes: frozenset[Scope]) -> None:
 
 # ---------------------------------------------------------------------------------------------------- of a device
 @router.get("/devices/{deviceId}/keys", operation_id="listDeviceKeys", responses=problems(404))
-async def list_device_keys(device_id: DeviceId, caller: Operator, services: TheServices) -> KeyList:
+async def list_device_keys(
+    device_id: DeviceId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEVICE_KEYS)],
+    services: TheServices,
+) -> KeyList:
     """A device's keys, ended ones included."""
     device = await find_device(services, caller.tenant.no, device_id)
     return KeyList(keys=[_shown(record) for record in await services.keys.list(caller.tenant.no, device.id)])
@@ -142,7 +161,10 @@ async def list_device_keys(device_id: DeviceId, caller: Operator, services: TheS
 
 @router.post("/devices/{deviceId}/keys", operation_id="issueDeviceKey", status_code=201, responses=problems(404, 409))
 async def issue_device_key(
-    device_id: DeviceId, caller: Operator, services: TheServices, body: NewDeviceKey | None = None
+    device_id: DeviceId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.ISSUE_DEVICE_KEYS)],
+    services: TheServices,
+    body: NewDeviceKey | None = None,
 ) -> IssuedKey:
     """A new key for a device, which has at most two live ones."""
     wanted = body or NewDeviceKey()
@@ -155,6 +177,7 @@ async def issue_device_key(
         scopes=frozenset({Scope.INGEST}),
         expires_us=_expiry(services, wanted.expires_at),
     )
+    _note_issued(caller, record)
     return _issued(record, token)
 
 
@@ -165,18 +188,29 @@ async def issue_device_key(
     responses=problems(404, 409),
 )
 async def rotate_device_key(
-    device_id: DeviceId, key_id: KeyId, caller: Operator, services: TheServices, body: Rotation | None = None
+    device_id: DeviceId,
+    key_id: KeyId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.ISSUE_DEVICE_KEYS)],
+    services: TheServices,
+    body: Rotation | None = None,
 ) -> IssuedKey:
     """A new key in place of an old one, which ends after the overlap."""
     device = await find_device(services, caller.tenant.no, device_id)
     old = await _find(services, caller.tenant.no, key_id, device.no)
-    return _issued(*await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds))
+    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
+    _note_issued(caller, record, in_place_of=key_id)
+    return _issued(record, token)
 
 
 @router.delete(
     "/devices/{deviceId}/keys/{keyId}", operation_id="revokeDeviceKey", status_code=204, responses=problems(404)
 )
-async def revoke_device_key(device_id: DeviceId, key_id: KeyId, caller: Operator, services: TheServices) -> None:
+async def revoke_device_key(
+    device_id: DeviceId,
+    key_id: KeyId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.REVOKE_DEVICE_KEYS)],
+    services: TheServices,
+) -> None:
     """End a device's key now."""
     device = await find_device(services, caller.tenant.no, device_id)
     await _find(services, caller.tenant.no, key_id, device.no)
@@ -185,13 +219,17 @@ async def revoke_device_key(device_id: DeviceId, key_id: KeyId, caller: Operator
 
 # ---------------------------------------------------------------------------------------------------- of the tenant
 @router.get("/keys", operation_id="listKeys", responses=problems())
-async def list_keys(caller: Administrator, services: TheServices) -> KeyList:
+async def list_keys(
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_KEYS)], services: TheServices
+) -> KeyList:
     """The tenant's gateway and service keys, ended ones included."""
     return KeyList(keys=[_shown(record) for record in await services.keys.list(caller.tenant.no, None)])
 
 
 @router.post("/keys", operation_id="issueKey", status_code=201, responses=problems())
-async def issue_key(body: NewKey, caller: Administrator, services: TheServices) -> IssuedKey:
+async def issue_key(
+    body: NewKey, caller: Annotated[Caller, allowed_in_tenant(Permission.ISSUE_KEYS)], services: TheServices
+) -> IssuedKey:
     """A new gateway or service key."""
     scopes = frozenset(body.scopes) if body.kind == KeyKind.SERVICE else frozenset({Scope.INGEST})
     if not scopes:
@@ -207,21 +245,29 @@ async def issue_key(body: NewKey, caller: Administrator, services: TheServices) 
         expires_us=_expiry(services, body.expires_at),
         addresses=body.addresses,
     )
+    _note_issued(caller, record)
     return _issued(record, token)
 
 
 @router.post("/keys/{keyId}/rotate", operation_id="rotateKey", status_code=201, responses=problems(404, 409))
 async def rotate_key(
-    key_id: KeyId, caller: Administrator, services: TheServices, body: Rotation | None = None
+    key_id: KeyId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.ISSUE_KEYS)],
+    services: TheServices,
+    body: Rotation | None = None,
 ) -> IssuedKey:
     """A new key in place of an old one, which ends after the overlap."""
     old = await _find(services, caller.tenant.no, key_id, None)
     _check_scopes(caller.principal, old.scopes)
-    return _issued(*await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds))
+    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
+    _note_issued(caller, record, in_place_of=key_id)
+    return _issued(record, token)
 
 
 @router.delete("/keys/{keyId}", operation_id="revokeKey", status_code=204, responses=problems(404))
-async def revoke_key(key_id: KeyId, caller: Administrator, services: TheServices) -> None:
+async def revoke_key(
+    key_id: KeyId, caller: Annotated[Caller, allowed_in_tenant(Permission.REVOKE_KEYS)], services: TheServices
+) -> None:
     """End a gateway or service key now."""
     await _find(services, caller.tenant.no, key_id, None)
     await services.access.keys.revoke(caller.tenant.no, key_id)

@@ -1,14 +1,13 @@
-"""The only place where a header or a cookie becomes a Principal, and the one table of who may do what.
+"""The only place where a header or a cookie becomes a Principal, and where the table of permissions is asked.
 
-Routes depend on one of `Reader`, `Operator`, `Administrator`, `Platform`, `Anyone`; the tenant of a request is the
-tenant of its credential, never a parameter.
+A route has one parameter `Annotated[Caller, allowed_in_tenant(Permission.…)]`, or `Annotated[Principal, allowed(…)]`
+where no tenant is concerned; the tenant of a request is the tenant of its credential, never a parameter.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security, WebSocket
@@ -17,55 +16,13 @@ from starlette.requests import HTTPConnection
 
 from ..flow.access import UNAUTHENTICATED_DETAIL
 from ..model.errors import Code, SliceError
-from ..model.tenancy import Console, Principal, Role, Scope, ServiceKey, Tenant, User
-from .services import Services
+from ..model.permissions import Permission, may
+from ..model.tenancy import Principal, Tenant
+from .auditing import Note
+from .services import Services, services_of
 
 SESSION_COOKIE = "tslice_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-_ALL_ROLES = frozenset(Role)
-
-
-class Act(StrEnum):
-    """What a route lets its caller do."""
-
-    READ = "read"
-    OPERATE = "operate"
-    ADMINISTER = "administer"
-    RULE_PLATFORM = "rule the platform"
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Who may: users with one of `roles`, service keys with one of `scopes`, platform administrators.
-
-    The console may do everything. Device and gateway keys may do none of this: they send.
-    """
-
-    roles: frozenset[Role]
-    scopes: frozenset[Scope]
-    platform_admin: bool = False
-
-
-PERMISSIONS: dict[Act, Grant] = {
-    Act.READ: Grant(_ALL_ROLES, frozenset({Scope.READ})),
-    Act.OPERATE: Grant(_ALL_ROLES - {Role.VIEWER}, frozenset({Scope.ADMIN})),
-    Act.ADMINISTER: Grant(frozenset({Role.OWNER, Role.ADMIN}), frozenset({Scope.ADMIN})),
-    Act.RULE_PLATFORM: Grant(frozenset(), frozenset(), platform_admin=True),
-}
-"""What each act asks for. A platform administrator is no reader of tenants' telemetry."""
-
-
-def may(principal: Principal, act: Act) -> bool:
-    """Whether `principal` may do `act` (in its own tenant, where the act is about a tenant)."""
-    grant = PERMISSIONS[act]
-    if isinstance(principal, Console):
-        return True
-    if isinstance(principal, User):
-        return principal.role in grant.roles or (grant.platform_admin and principal.platform_admin)
-    if isinstance(principal, ServiceKey):
-        return not principal.scopes.isdisjoint(grant.scopes)
-    return False
 
 
 class Caller(NamedTuple):
@@ -73,12 +30,7 @@ class Caller(NamedTuple):
 
     principal: Principal
     tenant: Tenant
-
-
-def services_of(connection: HTTPConnection) -> Services:
-    """What the composition root gave to the application."""
-    services: Services = connection.app.state.services
-    return services
+    note: Note
 
 
 def client_address(connection: HTTPConnection) -> str | None:
@@ -160,45 +112,65 @@ async def anyone(
     return await authenticate(request)
 
 
-def _caller(principal: Principal, act: Act) -> Caller:
-    if not may(principal, act):
-        raise SliceError(Code.FORBIDDEN, f"This credential may not {act}.")
-    if principal.tenant is None:
+def _caller(note: Note) -> Caller:
+    require(note.principal, note.permission)
+    if note.tenant is None:
         raise SliceError(Code.FORBIDDEN, "This credential acts in no tenant; choose one first.")
-    return Caller(principal, principal.tenant)
+    return Caller(note.principal, note.tenant, note)
 
 
-async def reader(principal: Annotated[Principal, Depends(anyone)]) -> Caller:
-    """A user of any role, a service key with scope read, the console with a tenant."""
-    return _caller(principal, Act.READ)
+def require(principal: Principal, permission: Permission) -> None:
+    """Raise SliceError FORBIDDEN unless the table grants `permission`."""
+    if not may(principal, permission):
+        raise SliceError(Code.FORBIDDEN, f"This credential may not {permission}.")
 
 
-async def operator(principal: Annotated[Principal, Depends(anyone)]) -> Caller:
-    """Role operator or stronger, a service key with scope admin, the console with a tenant."""
-    return _caller(principal, Act.OPERATE)
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A route's condition: the caller has `permission`, whatever tenant it acts in."""
+
+    permission: Permission
+
+    async def __call__(self, request: Request, principal: Annotated[Principal, Depends(anyone)]) -> Principal:
+        tenant = principal.tenant if self.permission.is_own else None
+        request.state.note = Note(principal, self.permission, tenant)
+        require(principal, self.permission)
+        return principal
 
 
-async def administrator(principal: Annotated[Principal, Depends(anyone)]) -> Caller:
-    """Role admin or owner, a service key with scope admin, the console with a tenant."""
-    return _caller(principal, Act.ADMINISTER)
+@dataclass(frozen=True, slots=True)
+class AllowedInTenant:
+    """A route's condition: the caller has `permission` and acts in a tenant, whose the route is then."""
+
+    permission: Permission
+
+    async def __call__(self, request: Request, principal: Annotated[Principal, Depends(anyone)]) -> Caller:
+        request.state.note = note = Note(principal, self.permission, principal.tenant)
+        return _caller(note)
 
 
-async def platform(principal: Annotated[Principal, Depends(anyone)]) -> Principal:
-    """A platform administrator, or the console."""
-    if not may(principal, Act.RULE_PLATFORM):
-        raise SliceError(Code.FORBIDDEN, f"This credential may not {Act.RULE_PLATFORM}.")
-    return principal
+@dataclass(frozen=True, slots=True)
+class SocketAllowedInTenant:
+    """The same for a WebSocket: by the Authorization header, or the cookie together with an Origin of our own."""
+
+    permission: Permission
+
+    async def __call__(self, socket: WebSocket) -> Caller:
+        principal = await authenticate(socket)
+        return _caller(Note(principal, self.permission, principal.tenant))
 
 
-async def socket_reader(socket: WebSocket) -> Caller:
-    """`reader` for a WebSocket: the Authorization header, or the cookie together with an Origin of our own."""
-    return _caller(await authenticate(socket), Act.READ)
+def allowed(permission: Permission) -> Any:
+    """For a parameter that is a Principal."""
+    return Depends(Allowed(permission))
 
 
-Anyone = Annotated[Principal, Depends(anyone)]
-Reader = Annotated[Caller, Depends(reader)]
-Operator = Annotated[Caller, Depends(operator)]
-Administrator = Annotated[Caller, Depends(administrator)]
-Platform = Annotated[Principal, Depends(platform)]
+def allowed_in_tenant(permission: Permission) -> Any:
+    """For a parameter that is a Caller."""
+    return Depends(AllowedInTenant(permission))
+
+
+Reader = Annotated[Caller, allowed_in_tenant(Permission.READ_TELEMETRY)]
+socket_reader = SocketAllowedInTenant(Permission.READ_TELEMETRY)
 SocketReader = Annotated[Caller, Depends(socket_reader)]
 TheServices = Annotated[Services, Depends(services_of)]

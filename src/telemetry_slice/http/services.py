@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from ..flow.access import Access
+from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
@@ -13,6 +16,7 @@ from ..flow.live import Hub
 from ..flow.query import Query
 from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
+from ..ports.audit import AuditLog
 from ..ports.edge import Clock
 from ..ports.registry import Accounts, Devices, Keys, Tenants
 
@@ -26,6 +30,7 @@ class Services:
     Attributes:
         access: who calls, and everything about keys, accounts, sessions and tokens.
         tenants, devices, keys, accounts: the registry.
+        audit: who did what, read; auditor: appends to it.
         clock: wall-clock time.
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
@@ -43,6 +48,8 @@ class Services:
     devices: Devices
     keys: Keys
     accounts: Accounts
+    audit: AuditLog
+    auditor: Auditor
     clock: Clock
     cursor_secret: bytes
     version: str
@@ -55,3 +62,9 @@ class Services:
     metrics_token: str | None
     place: Place
     devices_changed: Callable[[TenantNo], None]
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """What the composition root gave to the application."""
+    services: Services = connection.app.state.services
+    return services

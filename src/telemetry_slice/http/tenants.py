@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
 from ..model.errors import Code, SliceError
+from ..model.permissions import Permission
 from ..model.placement import PlacementKind
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
-from .principal import TheServices, platform
+from .auditing import AuditedRoute, note_of
+from .principal import TheServices, allowed
 from .problems import problems
 from .schemas import DatabaseName, Name, NewTenantId, Wire
+from .services import Services
 
-router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], dependencies=[Depends(platform)])
+router = APIRouter(prefix="/api/v1/tenants", tags=["tenants"], route_class=AuditedRoute)
 
 PerSecond = Annotated[int, Field(ge=0, le=1_000_000_000)]
 TenantId = Annotated[str, Path(alias="tenantId", max_length=64)]
@@ -40,6 +43,7 @@ class TenantView(Wire):
     limits: TenantLimits | None
     placement: PlacementKind
     database: str | None
+    suspended: str | None
 
 
 class TenantList(Wire):
@@ -57,6 +61,12 @@ class NewTenant(Wire):
     limits: TenantLimits | None = None
     placement: PlacementKind = PlacementKind.SHARED
     database: DatabaseName | None = None
+
+
+class Suspension(Wire):
+    """Why; the tenant's senders are told."""
+
+    reason: Name
 
 
 class TenantChange(Wire):
@@ -89,6 +99,7 @@ def view(tenant: Tenant) -> TenantView:
         ),
         placement=tenant.placement.kind,
         database=tenant.placement.database,
+        suspended=tenant.suspended,
     )
 
 
@@ -96,14 +107,20 @@ def _missing() -> SliceError:
     return SliceError(Code.NOT_FOUND, "There is no such tenant.")
 
 
-@router.get("", operation_id="listTenants", responses=problems())
+@router.get("", operation_id="listTenants", responses=problems(), dependencies=[allowed(Permission.READ_TENANTS)])
 async def list_tenants(services: TheServices) -> TenantList:
     """Every tenant of the installation."""
     return TenantList(tenants=[view(tenant) for tenant in await services.tenants.list()])
 
 
-@router.post("", operation_id="createTenant", status_code=201, responses=problems(409))
-async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
+@router.post(
+    "",
+    operation_id="createTenant",
+    status_code=201,
+    responses=problems(409),
+    dependencies=[allowed(Permission.CREATE_TENANTS)],
+)
+async def create_tenant(body: NewTenant, services: TheServices, request: Request) -> TenantView:
     """Create a tenant. 409 also if its placement has not been made ready."""
     placement = await services.place(body.tenant_id, body.placement, body.database)
     tenant = await services.tenants.create(
@@ -113,10 +130,15 @@ async def create_tenant(body: NewTenant, services: TheServices) -> TenantView:
         limits=_limits(body.limits) or Limits(),
         placement=placement,
     )
+    note = note_of(request)
+    note.target, note.besides = tenant.id, tenant
+    note.detail |= {"name": tenant.name, "placement": tenant.placement.kind.value}
     return view(tenant)
 
 
-@router.get("/{tenantId}", operation_id="getTenant", responses=problems(404))
+@router.get(
+    "/{tenantId}", operation_id="getTenant", responses=problems(404), dependencies=[allowed(Permission.READ_TENANTS)]
+)
 async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     """One tenant."""
     tenant = await services.tenants.get(tenant_id)
@@ -125,14 +147,49 @@ async def get_tenant(tenant_id: TenantId, services: TheServices) -> TenantView:
     return view(tenant)
 
 
-@router.patch("/{tenantId}", operation_id="changeTenant", responses=problems(404))
-async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices) -> TenantView:
+@router.patch(
+    "/{tenantId}",
+    operation_id="changeTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.CHANGE_TENANTS)],
+)
+async def change_tenant(tenant_id: TenantId, body: TenantChange, services: TheServices, request: Request) -> TenantView:
     """Change a tenant; its keys follow at once here, within seconds elsewhere."""
     tenant = await services.tenants.change(
         tenant_id, name=body.name, auto_register=body.auto_register, limits=_limits(body.limits)
     )
+    note_of(request).detail["fields"] = ", ".join(sorted(body.model_fields_set))
+    return _changed(services, request, tenant)
+
+
+def _changed(services: Services, request: Request, tenant: Tenant | None) -> TenantView:
+    """What is known of the tenant is read again, here at once. Raises SliceError NOT_FOUND for None."""
     if tenant is None:
         raise _missing()
+    note_of(request).besides = tenant
     services.access.keys.forget_tenant(tenant.no)
     services.access.people.forget_profiles()
     return view(tenant)
+
+
+@router.post(
+    "/{tenantId}/suspend",
+    operation_id="suspendTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.SUSPEND_TENANTS)],
+)
+async def suspend_tenant(tenant_id: TenantId, body: Suspension, services: TheServices, request: Request) -> TenantView:
+    """Take nothing more from the tenant's senders: at once here, within seconds elsewhere. Reading goes on."""
+    note_of(request).detail["reason"] = body.reason
+    return _changed(services, request, await services.tenants.suspend(tenant_id, body.reason))
+
+
+@router.post(
+    "/{tenantId}/resume",
+    operation_id="resumeTenant",
+    responses=problems(404),
+    dependencies=[allowed(Permission.RESUME_TENANTS)],
+)
+async def resume_tenant(tenant_id: TenantId, services: TheServices, request: Request) -> TenantView:
+    """Take telemetry of the tenant again."""
+    return _changed(services, request, await services.tenants.suspend(tenant_id, None))

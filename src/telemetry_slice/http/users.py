@@ -7,12 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from ..model.errors import Code, SliceError, invalid
-from ..model.tenancy import Console, Principal, Role, User
-from .principal import Administrator, Caller, TheServices
+from ..model.permissions import Permission, may
+from ..model.tenancy import Role
+from .auditing import AuditedRoute
+from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 from .schemas import Email, Password, Text200, Wire
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=AuditedRoute)
 
 UserId = Annotated[str, Path(alias="userId", max_length=64)]
 
@@ -47,15 +49,8 @@ class RoleChange(Wire):
     role: Role
 
 
-def _rules_owners(principal: Principal) -> bool:
-    """Who may make and unmake owners: owners, platform administrators, the console."""
-    if isinstance(principal, User):
-        return principal.role == Role.OWNER or principal.platform_admin
-    return isinstance(principal, Console)
-
-
 def _check_owner(caller: Caller, *roles: Role) -> None:
-    if Role.OWNER in roles and not _rules_owners(caller.principal):
+    if Role.OWNER in roles and not may(caller.principal, Permission.MAKE_OWNERS):
         raise SliceError(Code.FORBIDDEN, "Only an owner makes or unmakes owners.")
 
 
@@ -71,33 +66,46 @@ def _missing() -> SliceError:
 
 
 @router.get("", operation_id="listUsers", responses=problems())
-async def list_users(caller: Administrator, services: TheServices) -> MemberList:
+async def list_users(
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_USERS)], services: TheServices
+) -> MemberList:
     """Everyone with a role in the tenant."""
     found = await services.accounts.of_tenant(caller.tenant.no)
     return MemberList(users=[Member(id=a.user_id, email=a.email, name=a.name, role=role) for a, role in found])
 
 
 @router.post("", operation_id="createUser", status_code=201, responses=problems(409))
-async def create_user(body: NewMember, caller: Administrator, services: TheServices) -> Member:
+async def create_user(
+    body: NewMember, caller: Annotated[Caller, allowed_in_tenant(Permission.ADD_USERS)], services: TheServices
+) -> Member:
     """Add a user with a password of their own, or let an existing account join."""
+    caller.note.detail |= {"email": body.email, "role": body.role.value}
     _check_owner(caller, body.role)
     people = services.access.people
     if body.password is not None:
         account = await people.add(body.email, body.name, body.password, [(caller.tenant.no, body.role)])
+        caller.note.target = account.user_id
         return Member(id=account.user_id, email=account.email, name=account.name, role=body.role)
-    principal = caller.principal
-    rules = isinstance(principal, Console) or (isinstance(principal, User) and principal.platform_admin)
-    existing = await services.accounts.by_email(body.email) if rules else None
+    joins = may(caller.principal, Permission.JOIN_ACCOUNTS)
+    existing = await services.accounts.by_email(body.email) if joins else None
     if existing is None:
         raise invalid("/password", "A new account needs a password.")
+    caller.note.target = existing.user_id
     await people.join(caller.tenant.no, existing.user_id, body.role)
     return Member(id=existing.user_id, email=existing.email, name=existing.name, role=body.role)
 
 
 @router.patch("/{userId}", operation_id="changeUser", responses=problems(404, 409))
-async def change_user(user_id: UserId, body: RoleChange, caller: Administrator, services: TheServices) -> Member:
+async def change_user(
+    user_id: UserId,
+    body: RoleChange,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.CHANGE_USERS)],
+    services: TheServices,
+) -> Member:
     """Change a user's role in the tenant."""
-    _check_owner(caller, body.role, await _role_of(caller, services, user_id))
+    before = await _role_of(caller, services, user_id)
+    caller.note.detail |= {"role": body.role.value, "before": before.value}
+    _check_owner(caller, body.role, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, body.role):
         raise _missing()
     found = await services.accounts.by_id(user_id)
@@ -108,8 +116,12 @@ async def change_user(user_id: UserId, body: RoleChange, caller: Administrator, 
 
 
 @router.delete("/{userId}", operation_id="removeUser", status_code=204, responses=problems(404, 409))
-async def remove_user(user_id: UserId, caller: Administrator, services: TheServices) -> None:
+async def remove_user(
+    user_id: UserId, caller: Annotated[Caller, allowed_in_tenant(Permission.REMOVE_USERS)], services: TheServices
+) -> None:
     """End a user's membership; the account itself stays."""
-    _check_owner(caller, await _role_of(caller, services, user_id))
+    before = await _role_of(caller, services, user_id)
+    caller.note.detail["before"] = before.value
+    _check_owner(caller, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, None):
         raise _missing()

@@ -71,6 +71,7 @@ class RejectCode(StrEnum):
     TOO_LARGE = "too_large"
     QUOTA = "quota"
     CAPACITY = "capacity"
+    SUSPENDED = "suspended"
 
 
 def event_key(event_id: str) -> tuple[bytes, str | None]:

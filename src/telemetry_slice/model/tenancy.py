@@ -30,6 +30,8 @@ class Tenant:
     limits: Limits
     created_us: int
     placement: Placement = SHARED
+    suspended: str | None = None
+    """Why nothing is taken from its senders at present; None while it is."""
 
 
 @dataclass(frozen=True, slots=True)

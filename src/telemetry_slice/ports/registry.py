@@ -43,6 +43,9 @@ class Tenants(Protocol):
     ) -> Tenant | None:
         """Change what is given; None if there is no such tenant."""
 
+    async def suspend(self, tenant_id: str, reason: str | None) -> Tenant | None:
+        """Take nothing more from its senders, for a reason, or with None take it again; None: no such tenant."""
+
 
 class Devices(Protocol):
     """Devices by tenant. A deleted device is kept, marked, with its number."""

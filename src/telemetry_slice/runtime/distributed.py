@@ -171,6 +171,7 @@ def build_api(settings: Settings) -> Platform:
             async with asyncio.timeout(DRAIN_S):
                 await front.flush()
                 await front.access.tidy()
+                await front.auditor.write_down()
         except (TimeoutError, UnavailableError) as error:
             log.warning("stopped_without_flushing", error=str(error))
         await loops.end()

@@ -116,6 +116,7 @@ def build_embedded(settings: Settings) -> Platform:
                     await asyncio.sleep(0.01)
                 await front.flush()
                 await front.access.tidy()
+                await front.auditor.write_down()
         except (TimeoutError, UnavailableError) as error:
             log.warning("stopped_without_draining", error=str(error))
         await loops.end()

@@ -17,6 +17,7 @@ from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
 from ..flow.access import Access, Secrets, new_signing_key
+from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
 from ..flow.gate.letters import Letters
@@ -194,7 +195,7 @@ class Front:
 
     Attributes:
         state: why it is not ready.
-        gate, access, services, app: as their classes say.
+        gate, access, auditor, services, app: as their classes say.
         flush: hand on what the gate has counted.
         housekeeping: loops to be run while it serves.
     """
@@ -219,6 +220,7 @@ class Front:
         secrets = ensure_secrets(settings.data, new_signing_key)
         self.state = ReadyState()
         self.access = Access(Secrets(secrets.pepper, secrets.signing_key), registry, clock)
+        self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
 
@@ -232,6 +234,8 @@ class Front:
             devices=registry.devices,
             keys=registry.keys,
             accounts=registry.accounts,
+            audit=registry.audit,
+            auditor=self.auditor,
             clock=clock,
             cursor_secret=secrets.cursor_secret,
             version=version("telemetry-slice"),
@@ -249,6 +253,7 @@ class Front:
         self.flush = partial(flush_counts, self.gate, store)
         self.housekeeping: tuple[Loop, ...] = (
             partial(every, FLUSH_EVERY_S, self.flush),
+            partial(every, FLUSH_EVERY_S, self.auditor.write_down),
             partial(every, TIDY_EVERY_S, self.access.tidy),
         )
 

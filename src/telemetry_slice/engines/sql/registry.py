@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...ports.edge import Clock
 from .accounts import SqlAccounts, SqlFirstRun
+from .audit import SqlAudit
 from .database import Database
 from .devices import SqlDevices
 from .keys import SqlKeys
@@ -24,6 +25,7 @@ class Registry:
     accounts: SqlAccounts
     sessions: SqlSessions
     first_run: SqlFirstRun
+    audit: SqlAudit
 
     def close(self) -> None:
         """Finish and close."""
@@ -40,4 +42,5 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),
+        audit=SqlAudit(database),
     )

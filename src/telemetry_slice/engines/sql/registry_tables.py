@@ -41,6 +41,8 @@ tenants = Table(
     # Where its telemetry lies; both NULL: in the shared tables.
     Column("placement_schema", TEXT),
     Column("placement_database", TEXT),
+    # Why nothing is taken from its senders; NULL while it is.
+    Column("suspended", TEXT),
     # Numbers are in the events for good: none is given out twice.
     sqlite_autoincrement=True,
 )

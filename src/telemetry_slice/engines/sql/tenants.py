@@ -36,6 +36,7 @@ def tenant_of(row: AnyRow) -> Tenant:
         ),
         created_us=at[tenants.c.created_us],
         placement=Placement(at[tenants.c.placement_schema], at[tenants.c.placement_database]),
+        suspended=at[tenants.c.suspended],
     )
 
 
@@ -134,9 +135,12 @@ class SqlTenants:
             values["name"] = name
         if auto_register is not None:
             values["auto_register"] = auto_register
-        if not values:
-            return await self.get(tenant_id)
+        return await self._update(tenant_id, values) if values else await self.get(tenant_id)
 
+    async def suspend(self, tenant_id: str, reason: str | None) -> Tenant | None:
+        return await self._update(tenant_id, {"suspended": reason})
+
+    async def _update(self, tenant_id: str, values: dict[str, Any]) -> Tenant | None:
         def work(connection: Connection) -> Tenant | None:
             row = connection.execute(
                 tenants.update().where(tenants.c.tenant_id == tenant_id).values(**values).returning(*TENANT_COLUMNS)

@@ -13,7 +13,7 @@ from ...ports.edge import Clock
 from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
-from .people import People, Profile, SignIn, Tokens
+from .people import People, Profile, ReusedTokenError, SignIn, Tokens
 from .tokens import CONSOLE, Signer, console_token, new_signing_key
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "UNAUTHENTICATED_DETAIL",
     "Access",
     "Profile",
+    "ReusedTokenError",
     "Secrets",
     "SignIn",
     "Tokens",

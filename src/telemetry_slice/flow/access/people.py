@@ -49,6 +49,20 @@ class Tokens:
     access_token: str
     expires_s: int
     refresh_token: str
+    profile: Profile
+
+
+class ReusedTokenError(SliceError):
+    """A refresh token came a second time, and what came of it has ended. The outside hears a plain UNAUTHENTICATED.
+
+    Attributes:
+        profile: whose it was; None if the account is gone.
+    """
+
+    def __init__(self, profile: Profile | None) -> None:
+        refusal = unauthenticated()
+        super().__init__(refusal.code, refusal.detail)
+        self.profile = profile
 
 
 def check_password(password: str, pointer: str = "/password") -> str:
@@ -215,7 +229,7 @@ class People:
             tenant_id=user.tenant.id if user.tenant else None,
             role=user.role,
         )
-        return Tokens(access_token, LIFETIME_S, refresh_token)
+        return Tokens(access_token, LIFETIME_S, refresh_token, profile)
 
     async def tokens_by_password(
         self, email: str, password: str, address: str | None, tenant_id: str | None = None
@@ -232,12 +246,11 @@ class People:
     async def tokens_by_refresh(self, refresh_token: str, tenant_id: str | None = None) -> Tokens:
         """A new pair for a refresh token, which ends by that; using it twice ends everything that came of it.
 
-        Raises SliceError UNAUTHENTICATED.
+        Raises SliceError UNAUTHENTICATED, `ReusedTokenError` for the second use.
         """
         old = await self._live(refresh_token, SessionKind.REFRESH)
         if old.used:
-            await self._sessions.end_family(old.family)
-            raise unauthenticated()
+            raise await self._reused(old)
         if tenant_id is None:
             profile = await self.profile(old.user_id, old.tenant_id)
         else:
@@ -247,9 +260,12 @@ class People:
         tenant = profile.user.tenant
         token, new = self._session(SessionKind.REFRESH, old.user_id, tenant.id if tenant else None, old.family)
         if not await self._sessions.rotate(old.token, new):
-            await self._sessions.end_family(old.family)
-            raise unauthenticated()
+            raise await self._reused(old)
         return self._tokens(profile, token)
+
+    async def _reused(self, session: Session) -> ReusedTokenError:
+        await self._sessions.end_family(session.family)
+        return ReusedTokenError(await self.profile(session.user_id, session.tenant_id))
 
     # ------------------------------------------------------------------------------------------------ accounts
     async def add(

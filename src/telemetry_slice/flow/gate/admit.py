@@ -120,8 +120,11 @@ class Gate:
         """Why ingest is refused at the moment, None while it is open."""
 
     async def admit_request(self, principal: KeyPrincipal) -> Verdict:
-        """Take one request from the quotas. Raises SliceError QUOTA_EXCEEDED or CAPACITY."""
+        """Take one request from the quotas. Raises SliceError FORBIDDEN, QUOTA_EXCEEDED or CAPACITY."""
         tenant = principal.tenant
+        if tenant.suspended is not None:
+            self._refuse(tenant, RejectCode.SUSPENDED)
+            raise SliceError(Code.FORBIDDEN, f"The tenant is suspended: {tenant.suspended}")
         if self.closed is not None:
             self._refuse(tenant, RejectCode.CAPACITY)
             raise SliceError(Code.CAPACITY, self.closed, retry_after_s=30)

@@ -1,0 +1,179 @@
+"""Who may do what, in one table; routes and sockets ask it, and docs/reference/permissions.md shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import assert_never
+
+from .tenancy import Console, DeviceKey, GatewayKey, Principal, Role, Scope, ServiceKey, User
+
+
+class Party(StrEnum):
+    """One of the things that a principal can be: a column of the table. A principal may be several."""
+
+    DEVICE = "device key"
+    GATEWAY = "gateway key"
+    SERVICE_INGEST = "service key: ingest"
+    SERVICE_READ = "service key: read"
+    SERVICE_ADMIN = "service key: admin"
+    USER = "any user"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    OWNER = "owner"
+    PLATFORM = "platform administrator"
+    CONSOLE = "console"
+
+
+_EVERYDAY = frozenset({"read", "send"})
+
+
+class Permission(StrEnum):
+    """An action (the first word) on a resource (the others): a row of the table."""
+
+    SEND_TELEMETRY = "send telemetry"
+    READ_TELEMETRY = "read telemetry"
+    READ_BOOKS = "read books"
+    READ_DEAD_LETTERS = "read dead letters"
+    MEND_DEAD_LETTERS = "mend dead letters"
+    REPLAY_DEAD_LETTERS = "replay dead letters"
+    DISCARD_DEAD_LETTERS = "discard dead letters"
+    READ_DEVICES = "read devices"
+    CREATE_DEVICES = "create devices"
+    CHANGE_DEVICES = "change devices"
+    DELETE_DEVICES = "delete devices"
+    READ_DEVICE_KEYS = "read device keys"
+    ISSUE_DEVICE_KEYS = "issue device keys"
+    REVOKE_DEVICE_KEYS = "revoke device keys"
+    READ_KEYS = "read keys"
+    ISSUE_KEYS = "issue keys"
+    REVOKE_KEYS = "revoke keys"
+    READ_USERS = "read users"
+    ADD_USERS = "add users"
+    CHANGE_USERS = "change users"
+    REMOVE_USERS = "remove users"
+    MAKE_OWNERS = "make owners"
+    JOIN_ACCOUNTS = "join accounts"
+    READ_SELF = "read self"
+    END_OWN_SESSION = "end own session"
+    CHANGE_OWN_SESSION = "change own session"
+    CHANGE_OWN_PASSWORD = "change own password"  # noqa: S105 - no password
+    READ_AUDIT = "read audit"
+    EXPORT_AUDIT = "export audit"
+    READ_STATUS = "read status"
+    READ_TENANTS = "read tenants"
+    CREATE_TENANTS = "create tenants"
+    CHANGE_TENANTS = "change tenants"
+    SUSPEND_TENANTS = "suspend tenants"
+    RESUME_TENANTS = "resume tenants"
+    READ_INSTALLATION_AUDIT = "read installation audit"
+    EXPORT_INSTALLATION_AUDIT = "export installation audit"
+
+    @property
+    def action(self) -> str:
+        return self.partition(" ")[0]
+
+    @property
+    def resource(self) -> str:
+        return self.partition(" ")[2]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is about the caller's own account, in whatever tenant."""
+        return self.resource.startswith("own ")
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the audit is told whenever somebody makes use of it, or tries to."""
+        return self.action not in _EVERYDAY
+
+
+_ANYONE = frozenset(Party)
+_SENDERS = frozenset({Party.DEVICE, Party.GATEWAY, Party.SERVICE_INGEST})
+_ADMINISTRATORS = frozenset({Party.ADMIN, Party.OWNER, Party.SERVICE_ADMIN, Party.CONSOLE})
+_OPERATORS = _ADMINISTRATORS | {Party.OPERATOR}
+_READERS = frozenset(
+    {Party.VIEWER, Party.OPERATOR, Party.ADMIN, Party.OWNER, Party.SERVICE_READ, Party.CONSOLE},
+)
+_PLATFORM = frozenset({Party.PLATFORM, Party.CONSOLE})
+
+GRANTS: Mapping[Permission, frozenset[Party]] = {
+    Permission.SEND_TELEMETRY: _SENDERS,
+    Permission.READ_TELEMETRY: _READERS,
+    Permission.READ_BOOKS: _READERS,
+    Permission.READ_DEAD_LETTERS: _READERS,
+    Permission.MEND_DEAD_LETTERS: _OPERATORS,
+    Permission.REPLAY_DEAD_LETTERS: _OPERATORS,
+    Permission.DISCARD_DEAD_LETTERS: _OPERATORS,
+    Permission.READ_DEVICES: _READERS,
+    Permission.CREATE_DEVICES: _OPERATORS,
+    Permission.CHANGE_DEVICES: _OPERATORS,
+    Permission.DELETE_DEVICES: _OPERATORS,
+    Permission.READ_DEVICE_KEYS: _OPERATORS,
+    Permission.ISSUE_DEVICE_KEYS: _OPERATORS,
+    Permission.REVOKE_DEVICE_KEYS: _OPERATORS,
+    Permission.READ_KEYS: _ADMINISTRATORS,
+    Permission.ISSUE_KEYS: _ADMINISTRATORS,
+    Permission.REVOKE_KEYS: _ADMINISTRATORS,
+    Permission.READ_USERS: _ADMINISTRATORS,
+    Permission.ADD_USERS: _ADMINISTRATORS,
+    Permission.CHANGE_USERS: _ADMINISTRATORS,
+    Permission.REMOVE_USERS: _ADMINISTRATORS,
+    Permission.MAKE_OWNERS: _PLATFORM | {Party.OWNER},
+    Permission.JOIN_ACCOUNTS: _PLATFORM,
+    Permission.READ_SELF: _ANYONE,
+    Permission.END_OWN_SESSION: _ANYONE,
+    Permission.CHANGE_OWN_SESSION: frozenset({Party.USER}),
+    Permission.CHANGE_OWN_PASSWORD: frozenset({Party.USER}),
+    Permission.READ_AUDIT: _ADMINISTRATORS,
+    Permission.EXPORT_AUDIT: _ADMINISTRATORS,
+    Permission.READ_STATUS: _ANYONE,
+    Permission.READ_TENANTS: _PLATFORM,
+    Permission.CREATE_TENANTS: _PLATFORM,
+    Permission.CHANGE_TENANTS: _PLATFORM,
+    Permission.SUSPEND_TENANTS: _PLATFORM,
+    Permission.RESUME_TENANTS: _PLATFORM,
+    Permission.READ_INSTALLATION_AUDIT: _PLATFORM,
+    Permission.EXPORT_INSTALLATION_AUDIT: _PLATFORM,
+}
+"""Which parties have which permission. What belongs to a tenant, they have in the tenant that they act in alone."""
+
+_OF_SCOPE = {
+    Scope.READ: Party.SERVICE_READ,
+    Scope.INGEST: Party.SERVICE_INGEST,
+    Scope.ADMIN: Party.SERVICE_ADMIN,
+}
+_OF_ROLE = {
+    Role.VIEWER: Party.VIEWER,
+    Role.OPERATOR: Party.OPERATOR,
+    Role.ADMIN: Party.ADMIN,
+    Role.OWNER: Party.OWNER,
+}
+
+
+def parties(principal: Principal) -> set[Party]:
+    """What a principal is."""
+    match principal:
+        case DeviceKey():
+            return {Party.DEVICE}
+        case GatewayKey():
+            return {Party.GATEWAY}
+        case ServiceKey():
+            return {_OF_SCOPE[scope] for scope in principal.scopes}
+        case User():
+            found = {Party.USER}
+            if principal.role is not None:
+                found.add(_OF_ROLE[principal.role])
+            if principal.platform_admin:
+                found.add(Party.PLATFORM)
+            return found
+        case Console():
+            return {Party.CONSOLE}
+        case _:
+            assert_never(principal)
+
+
+def may(principal: Principal, permission: Permission) -> bool:
+    """Whether `principal` has `permission` (in the tenant that it acts in, where it is about a tenant)."""
+    return not GRANTS[permission].isdisjoint(parties(principal))
