@@ -160,6 +160,9 @@ class Settings(BaseSettings):
         256 * MIB, ge=0, description="Free bytes below which ingest answers 503 while reads go on."
     )
 
+    signing_key_days: int = Field(
+        30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."
+    )
     metrics_token: str | None = Field(
         None, description="Bearer token for /metrics; without it only loopback may read it."
     )

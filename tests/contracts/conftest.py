@@ -305,7 +305,8 @@ def postgres_registry(request: pytest.FixtureRequest, clock: Any) -> Registry:
     server: LocalPostgres = request.getfixturevalue("postgres_server")
     with psycopg.connect(server.url_of("postgres", server.password, REGISTRY_DATABASE)) as owner:
         owner.execute(
-            "TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers RESTART IDENTITY CASCADE"
+            "TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers, registry.signing_keys"
+            " RESTART IDENTITY CASCADE"
         )
     return open_postgres_registry(urls.api_url, clock)
 

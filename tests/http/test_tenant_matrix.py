@@ -51,6 +51,8 @@ ROUTES = {
     "POST /api/v1/telemetry": ("ingest", 202, V1),
     "POST /api/v2/telemetry": ("ingest", 202, V2),
     "GET /api/v1/me": ("anyone", 200, None),
+    "GET /api/v1/me/sessions": ("person", 200, None),
+    "DELETE /api/v1/me/sessions/{sessionId}": ("person", 204, None),
     "POST /api/v1/auth/logout": ("anyone", 204, None),
     "GET /api/v1/status": ("anyone", 200, None),
     "POST /api/v1/auth/password": ("person", 401, {"currentPassword": "wrong", "newPassword": "x" * 12}),
@@ -94,6 +96,8 @@ ROUTES = {
     "POST /api/v1/tenants": ("platform", 403, {"tenantId": "third", "name": "Third"}),
     "GET /api/v1/tenants/{tenantId}": ("platform", 403, None),
     "PATCH /api/v1/tenants/{tenantId}": ("platform", 403, {"name": "Renamed"}),
+    # Last: with it the person's own credential ends.
+    "DELETE /api/v1/me/sessions": ("person", 204, None),
 }
 PAGE_AND_DOCUMENTS = ["/", "/devices/some-device", "/docs", "/openapi.json"]
 """Public besides the public lines above, and not in the document."""
@@ -131,7 +135,8 @@ async def furnish(house, name):
         body = {"email": f"{role}@{secret}.example", "name": secret, "role": role, "password": PASSWORD}
         people[role] = await console.made("/api/v1/users", body)
     grant = {"grantType": "password", "email": f"owner@{secret}.example", "password": PASSWORD}
-    token = (await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"]
+    token, _ = [(await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"] for _ in range(2)]
+    sessions = (await house.key(token).get("/api/v1/me/sessions")).json()["sessions"]
     events = [
         {"eventId": f"{secret}-{n}", "deviceId": device, "recordedAt": at, "type": secret, "value": n, "unit": secret}
         for n, at in enumerate([0, 0, house.platform.services.clock.now_us() // 1000])
@@ -156,6 +161,7 @@ async def furnish(house, name):
         "discarded_id": str(discarded["id"]),
         "userId": people["viewer"]["id"],
         "tenantId": tenant.id,
+        "sessionId": next(session["id"] for session in sessions if not session["current"]),
         "type": secret,
     }
     return SimpleNamespace(secret=secret, ids=ids, doors=doors, service=tenant.service)

@@ -17,6 +17,7 @@ from .principal import (
     client_address,
     require_same_origin,
     session_cookie,
+    user_agent,
 )
 from .problems import problems
 from .schemas import Email, Name, NewTenantId, Password, Wire
@@ -189,7 +190,8 @@ async def get_me(principal: Anyone, services: TheServices, request: Request, res
 async def login(body: Login, services: TheServices, request: Request, response: Response) -> Me:
     """Open a browser session; the cookie is set."""
     require_same_origin(request)
-    signed_in = await services.access.people.login(body.email, body.password, client_address(request))
+    people = services.access.people
+    signed_in = await people.login(body.email, body.password, client_address(request), user_agent(request))
     return _signed_in(request, response, signed_in)
 
 
@@ -218,11 +220,10 @@ async def issue_token(
     request: Request,
 ) -> TokenPair:
     """Tokens for an API client. A refresh token serves once; using it again ends all that came of it."""
-    people = services.access.people
+    people, address, agent = services.access.people, client_address(request), user_agent(request)
     if isinstance(body, PasswordGrant):
-        address = client_address(request)
-        return _pair(await people.tokens_by_password(body.email, body.password, address, body.tenant_id))
-    return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id))
+        return _pair(await people.tokens_by_password(body.email, body.password, address, body.tenant_id, agent))
+    return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id, address, agent))
 
 
 @router.post("/api/v1/auth/password", operation_id="changePassword", status_code=204, responses=problems())
@@ -246,6 +247,7 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
         tenant_id=body.tenant_id,
         tenant_name=body.tenant_name,
         address=client_address(request),
+        user_agent=user_agent(request),
     )
     return _signed_in(request, response, signed_in)
 
@@ -254,4 +256,4 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
 async def get_jwks(services: TheServices, response: Response) -> dict[str, Any]:
     """The public keys that access tokens are signed with."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return services.access.jwks()
+    return await services.access.jwks()

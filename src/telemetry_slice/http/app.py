@@ -21,6 +21,7 @@ from . import (
     page,
     problems,
     query,
+    sessions,
     telemetry,
     tenants,
     users,
@@ -33,6 +34,7 @@ __all__ = ["ASGIApp", "create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (
     access.router,
+    sessions.router,
     tenants.router,
     users.router,
     devices.router,

@@ -10,6 +10,7 @@ from .database import Database
 from .devices import SqlDevices
 from .keys import SqlKeys
 from .sessions import SqlSessions
+from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
 
 
@@ -24,6 +25,7 @@ class Registry:
     accounts: SqlAccounts
     sessions: SqlSessions
     first_run: SqlFirstRun
+    signing_in: SqlSigningIn
 
     def close(self) -> None:
         """Finish and close."""
@@ -40,4 +42,5 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),
+        signing_in=signing_in_over(database),
     )
