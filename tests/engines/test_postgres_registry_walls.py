@@ -10,14 +10,22 @@ from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
-from telemetry_slice.engines.sql.signing_in_tables import sign_ins
+from telemetry_slice.engines.sql.signing_in_tables import links, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
 from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
+from telemetry_slice.ports.signing_in import Link, LinkKind
 
 NUMBERS = count(1)
-WALLED = (accounts, device_tags, devices, keys, memberships)
+WALLED = (accounts, device_tags, devices, keys, links, memberships)
 OF_PERSONS = (accounts, memberships, sign_ins)
-NAMES = {accounts: "email", device_tags: "tag", devices: "label", keys: "name", memberships: "user_id"}
+NAMES = {
+    accounts: "email",
+    device_tags: "tag",
+    devices: "label",
+    keys: "name",
+    links: "link_id",
+    memberships: "user_id",
+}
 """A column of each table that says whose the row is."""
 
 
@@ -44,6 +52,8 @@ async def two_tenants(registry):
         await registry.sessions.add(
             Session(mark.encode(), SessionKind.BROWSER, mark, mark, mark, 1, 1 << 60, used=False)
         )
+        invitation = Link(mark.encode(), mark, LinkKind.INVITATION, mark, tenant.no, Role.VIEWER, None, 1, 1 << 60)
+        await registry.signing_in.links.add(invitation)
         owners.append(tenant)
     return owners
 
@@ -93,7 +103,8 @@ def test_nothing_is_granted_to_everybody_and_the_registry_to_nobody_but_the_api(
     ).fetchall()
     fixed = ["search_path=registry, pg_temp"]
     assert functions == [
-        (name, fixed, "tslice_owner", False) for name in ("account_of_email", "any_account", "keys_named", "touch_keys")
+        (name, fixed, "tslice_owner", False)
+        for name in ("account_of_email", "any_account", "keys_named", "link_named", "touch_keys")
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, moving
+from . import administration, links, moving
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+administration.users.command("invite")(links.invite)
+administration.users.command("reset")(links.reset)
 administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
 app.add_typer(administration.tenants, name="tenants")

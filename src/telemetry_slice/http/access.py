@@ -163,7 +163,8 @@ def _set_cookie(request: Request, response: Response, token: str) -> None:
     )
 
 
-def _signed_in(request: Request, response: Response, signed_in: SignIn) -> Me:
+def open_session(request: Request, response: Response, signed_in: SignIn) -> Me:
+    """Give the browser its session."""
     _set_cookie(request, response, signed_in.token)
     return _me_of_profile(signed_in.profile)
 
@@ -192,7 +193,7 @@ async def login(body: Login, services: TheServices, request: Request, response: 
     require_same_origin(request)
     people = services.access.people
     signed_in = await people.login(body.email, body.password, client_address(request), user_agent(request))
-    return _signed_in(request, response, signed_in)
+    return open_session(request, response, signed_in)
 
 
 @router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
@@ -249,7 +250,7 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
         address=client_address(request),
         user_agent=user_agent(request),
     )
-    return _signed_in(request, response, signed_in)
+    return open_session(request, response, signed_in)
 
 
 @router.get("/.well-known/jwks.json", operation_id="getJwks", responses={200: {"description": "A JWK set"}})

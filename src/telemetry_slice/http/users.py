@@ -54,12 +54,14 @@ def _rules_owners(principal: Principal) -> bool:
     return isinstance(principal, Console)
 
 
-def _check_owner(caller: Caller, *roles: Role) -> None:
+def check_owner(caller: Caller, *roles: Role) -> None:
+    """Raises SliceError FORBIDDEN if `roles` name owner and the caller is no master of owners."""
     if Role.OWNER in roles and not _rules_owners(caller.principal):
         raise SliceError(Code.FORBIDDEN, "Only an owner makes or unmakes owners.")
 
 
-async def _role_of(caller: Caller, services: TheServices, user_id: str) -> Role:
+async def role_of(caller: Caller, services: TheServices, user_id: str) -> Role:
+    """The role of a user in the caller's tenant. Raises SliceError NOT_FOUND."""
     for account, role in await services.accounts.of_tenant(caller.tenant.no):
         if account.user_id == user_id:
             return role
@@ -80,7 +82,7 @@ async def list_users(caller: Administrator, services: TheServices) -> MemberList
 @router.post("", operation_id="createUser", status_code=201, responses=problems(409))
 async def create_user(body: NewMember, caller: Administrator, services: TheServices) -> Member:
     """Add a user with a password of their own, or let an existing account join."""
-    _check_owner(caller, body.role)
+    check_owner(caller, body.role)
     people = services.access.people
     if body.password is not None:
         account = await people.add(body.email, body.name, body.password, [(caller.tenant.no, body.role)])
@@ -97,7 +99,7 @@ async def create_user(body: NewMember, caller: Administrator, services: TheServi
 @router.patch("/{userId}", operation_id="changeUser", responses=problems(404, 409))
 async def change_user(user_id: UserId, body: RoleChange, caller: Administrator, services: TheServices) -> Member:
     """Change a user's role in the tenant."""
-    _check_owner(caller, body.role, await _role_of(caller, services, user_id))
+    check_owner(caller, body.role, await role_of(caller, services, user_id))
     if not await services.access.people.set_role(caller.tenant.no, user_id, body.role):
         raise _missing()
     found = await services.accounts.by_id(user_id)
@@ -110,6 +112,6 @@ async def change_user(user_id: UserId, body: RoleChange, caller: Administrator, 
 @router.delete("/{userId}", operation_id="removeUser", status_code=204, responses=problems(404, 409))
 async def remove_user(user_id: UserId, caller: Administrator, services: TheServices) -> None:
     """End a user's membership; the account itself stays."""
-    _check_owner(caller, await _role_of(caller, services, user_id))
+    check_owner(caller, await role_of(caller, services, user_id))
     if not await services.access.people.set_role(caller.tenant.no, user_id, None):
         raise _missing()

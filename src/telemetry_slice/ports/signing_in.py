@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from ..model.events import TenantNo
+from ..model.tenancy import Role
+
+if TYPE_CHECKING:
+    from .registry import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,67 @@ class SigningKeys(Protocol):
         """Forget all whose number is smaller."""
 
 
+class LinkKind(StrEnum):
+    """What a one-time link is good for."""
+
+    INVITATION = "invitation"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time link that has not been used.
+
+    Attributes:
+        token: the SHA-256 of the secret in the link.
+        link_id: names it where it is listed; opens nothing.
+        email: whom it is for.
+        tenant_no, role: of an invitation, what it makes whoever accepts it.
+        user_id: of a reset, whose password it replaces.
+    """
+
+    token: bytes
+    link_id: str
+    kind: LinkKind
+    email: str
+    tenant_no: TenantNo | None
+    role: Role | None
+    user_id: str | None
+    created_us: int
+    expires_us: int
+
+
+class Links(Protocol):
+    """One-time links. Whoever takes one does so in the transaction that does what it is good for."""
+
+    async def add(self, link: Link) -> None:
+        """Keep a link; one of the same kind for the same e-mail (of the same tenant) ends by that."""
+
+    async def find(self, token: bytes, now_us: int) -> Link | None:
+        """The link, if it is open."""
+
+    async def invitations(self, tenant: TenantNo, now_us: int) -> Sequence[Link]:
+        """The open invitations of a tenant, by e-mail."""
+
+    async def withdraw(self, tenant: TenantNo, link_id: str) -> bool:
+        """End an invitation; False if the tenant has no such one."""
+
+    async def enrol(self, invitation: Link, account: Account, now_us: int) -> bool:
+        """Take an invitation with a new account; False if it is not open (any more).
+
+        Raises SliceError CONFLICT if the e-mail is taken (the invitation stays open).
+        """
+
+    async def join(self, invitation: Link, user_id: str, now_us: int) -> bool:
+        """Take an invitation with an account that exists; False if it is not open (any more).
+
+        Raises SliceError CONFLICT if the account is a member already (the invitation stays open).
+        """
+
+    async def reset(self, link: Link, password: str, now_us: int) -> bool:
+        """Replace the argon2id string, end every sign-in and every such link of the person; False if it is not open."""
+
+
 class SigningIn(Protocol):
     """All of it, over the registry's database."""
 
@@ -84,3 +152,6 @@ class SigningIn(Protocol):
 
     @property
     def signing_keys(self) -> SigningKeys: ...
+
+    @property
+    def links(self) -> Links: ...

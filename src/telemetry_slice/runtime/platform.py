@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from ..engines.folder.secrets import ensure_secrets
+from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
@@ -230,7 +231,8 @@ class Front:
         """What `readers` answer is at most `lag_s` behind the store."""
         secrets, cursor_secret = secrets_of(settings)
         self.state = ReadyState()
-        self.access = Access(secrets, registry, clock)
+        post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
+        self.access = Access(secrets, registry, clock, post=post, public_url=settings.public_url)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
 

@@ -84,8 +84,7 @@ class SqlSessions:
 
     async def end_user(self, user_id: str) -> None:
         def work(connection: Connection) -> None:
-            _end(connection, sessions.c.user_id == user_id)
-            connection.execute(sign_ins.delete().where(sign_ins.c.user_id == user_id))
+            end_sign_ins(connection, user_id)
 
         await self._database.write(work, user_id=user_id)
 
@@ -155,6 +154,12 @@ class SqlSignIns:
             return ended
 
         return await self._database.write(work, user_id=user_id)
+
+
+def end_sign_ins(connection: Connection, user_id: str) -> None:
+    """End all of a person, in the open transaction, which is that person's."""
+    _end(connection, sessions.c.user_id == user_id)
+    connection.execute(sign_ins.delete().where(sign_ins.c.user_id == user_id))
 
 
 def _end(connection: Connection, which: ColumnElement[bool]) -> bool:

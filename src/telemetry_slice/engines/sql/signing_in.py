@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .database import Database
+from .links import SqlLinks
 from .sessions import SqlSignIns
 from .signing_keys import SqlSigningKeys
 
@@ -15,8 +16,9 @@ class SqlSigningIn:
 
     sign_ins: SqlSignIns
     signing_keys: SqlSigningKeys
+    links: SqlLinks
 
 
 def signing_in_over(database: Database) -> SqlSigningIn:
     """The ports of a registry that is up to date."""
-    return SqlSigningIn(SqlSignIns(database), SqlSigningKeys(database))
+    return SqlSigningIn(SqlSignIns(database), SqlSigningKeys(database), SqlLinks(database))

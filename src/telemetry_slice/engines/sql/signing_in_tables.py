@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table
 
 from .registry_tables import registry_metadata
 from .types import TEXT
@@ -28,4 +28,22 @@ signing_keys = Table(
     # The private key, as a JWE under a key that the installation's pepper makes.
     Column("sealed", TEXT, nullable=False),
     Column("signs_from_us", BigInteger, nullable=False),
+)
+
+links = Table(
+    "links",
+    registry_metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("link_id", TEXT, nullable=False, unique=True),
+    Column("kind", TEXT, nullable=False),
+    Column("email", TEXT, nullable=False),
+    Column("email_folded", TEXT, nullable=False),
+    # Of an invitation, the tenant; of a reset, the person.
+    Column("tenant_no", ForeignKey("tenants.tenant_no", ondelete="CASCADE")),
+    Column("role", TEXT),
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE")),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index(None, "tenant_no"),
+    Index(None, "user_id"),
 )

@@ -10,8 +10,10 @@ from typing import Any
 from ...model.tenancy import Console, KeyPrincipal, Principal, User
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
+from ...ports.post import Post
 from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
+from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People, Profile, SignIn, Tokens
 from .signing import Signers
@@ -64,6 +66,7 @@ class Access:
     Attributes:
         keys: issue, rotate, revoke, forget.
         people: sign-in, sessions, tokens, accounts, first run.
+        links: invitations, and passwords to be set anew.
         signers: the keys of access tokens.
     """
 
@@ -73,8 +76,11 @@ class Access:
         registry: Registry,
         clock: Clock,
         *,
+        post: Post | None = None,
+        public_url: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`post` sends links, which then begin with `public_url`."""
         self._tenants = registry.tenants
         self._sessions = registry.sessions
         self._clock = clock
@@ -82,6 +88,7 @@ class Access:
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
         self.people = People(registry, self.signers, clock, monotonic=monotonic)
+        self.links = OneTimeLinks(registry, self.people, clock, post=post, public_url=public_url, monotonic=monotonic)
 
     def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:
         """The principal of a key that was verified within the last seconds, None if `key` must be asked.

@@ -186,9 +186,10 @@ class People:
         Raises SliceError UNAUTHENTICATED, or QUOTA_EXCEEDED after too many failures by e-mail or address.
         """
         account = await self._check(email, password, address)
-        return await self._sign_in(account.user_id, address, user_agent)
+        return await self.sign_in(account.user_id, address, user_agent)
 
-    async def _sign_in(self, user_id: str, address: str | None, user_agent: str | None) -> SignIn:
+    async def sign_in(self, user_id: str, address: str | None, user_agent: str | None) -> SignIn:
+        """A browser session for somebody who has proved to be this person. Raises SliceError UNAUTHENTICATED."""
         profile = await self._first_profile(user_id)
         token, session = await self._new_session(SessionKind.BROWSER, profile, address, user_agent)
         return SignIn(token, _through(profile, session.family))
@@ -362,13 +363,18 @@ class People:
         platform_admin: bool = False,
     ) -> Account:
         """A new account. Raises SliceError INVALID for the password, CONFLICT for a taken e-mail."""
-        account = await self._account(email, name, password, platform_admin=platform_admin)
+        account = await self.new_account(email, name, password, platform_admin=platform_admin)
         await self._accounts.add(account, memberships)
         return account
 
-    async def _account(self, email: str, name: str, password: str, *, platform_admin: bool) -> Account:
-        kept = await self._passwords.hash(check_password(password))
+    async def new_account(self, email: str, name: str, password: str, *, platform_admin: bool = False) -> Account:
+        """An account that is kept nowhere yet. Raises SliceError INVALID for the password."""
+        kept = await self.hashed(password)
         return Account(secrets.token_hex(12), email, name or email.partition("@")[0], kept, platform_admin)
+
+    async def hashed(self, password: str, pointer: str = "/password") -> str:
+        """The argon2id string of a new password. Raises SliceError INVALID if it is too short or too long."""
+        return await self._passwords.hash(check_password(password, pointer))
 
     async def change_password(self, user: User, current: str, new: str, address: str | None) -> None:
         """Replace one's own password and end every session of the account."""
@@ -412,9 +418,9 @@ class People:
         Raises SliceError UNAUTHENTICATED if the offer is not open, QUOTA_EXCEEDED after too many failures.
         """
         self._by_address.take(address or "unknown")
-        account = await self._account(email, "", password, platform_admin=True)
+        account = await self.new_account(email, "", password, platform_admin=True)
         tenant = await self._first_run.claim(_digest(token), self._clock.now_us(), account, tenant_id, tenant_name)
         if tenant is None:
             raise SliceError(Code.UNAUTHENTICATED, "This set-up link is not valid (any more).")
         self._by_address.give_back(address or "unknown")
-        return await self._sign_in(account.user_id, address, user_agent)
+        return await self.sign_in(account.user_id, address, user_agent)

@@ -1,9 +1,9 @@
-"""Open sign-ins by person, and keys of access tokens; rights and walls are in `../postgresql/0002_signing_in.sql`."""
+"""Open sign-ins, one-time links, keys of access tokens; rights and walls: `../postgresql/0002_signing_in.sql`."""
 
 from pathlib import Path
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 revision = "0002"
 down_revision = "0001"
@@ -23,6 +23,7 @@ metadata = MetaData(
 
 # What is referred to, as far as is needed; made by the first revision.
 Table("accounts", metadata, Column("user_id", TEXT, primary_key=True))
+Table("tenants", metadata, Column("tenant_no", Integer, primary_key=True))
 
 sign_ins = Table(
     "sign_ins",
@@ -45,7 +46,25 @@ signing_keys = Table(
     Column("signs_from_us", BigInteger, nullable=False),
 )
 
-TABLES = [sign_ins, signing_keys]
+links = Table(
+    "links",
+    metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("link_id", TEXT, nullable=False, unique=True),
+    Column("kind", TEXT, nullable=False),
+    Column("email", TEXT, nullable=False),
+    Column("email_folded", TEXT, nullable=False),
+    # Of an invitation, the tenant; of a reset, the person.
+    Column("tenant_no", ForeignKey("tenants.tenant_no", ondelete="CASCADE")),
+    Column("role", TEXT),
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE")),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Index(None, "tenant_no"),
+    Index(None, "user_id"),
+)
+
+TABLES = [sign_ins, signing_keys, links]
 
 
 def upgrade() -> None:
