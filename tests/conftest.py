@@ -85,6 +85,14 @@ def access(registry, clock, signing_key):
     made.close()
 
 
+@pytest.fixture
+def elsewhere(registry, clock, signing_key):
+    """Access as another process of the same installation has it."""
+    made = Access(Secrets(b"pepper" * 6, signing_key), registry, clock, monotonic=clock.monotonic)
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory):
     """A server that many tests share, each with lanes of its own."""

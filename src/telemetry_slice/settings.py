@@ -161,6 +161,20 @@ class Settings(BaseSettings):
         256 * MIB, ge=0, description="Free bytes below which ingest answers 503 while reads go on."
     )
 
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+/?$")] | None = Field(
+        None, description="Where people reach the page, as https://HOST; links in e-mails begin with it."
+    )
+    smtp_url: Annotated[str, Field(pattern=r"^smtps?://")] | None = Field(
+        None,
+        description="smtp://USER:PASSWORD@HOST:PORT (STARTTLS where offered) or smtps://…: sends invitations and links"
+        " for new passwords; with TSLICE_SMTP_FROM and TSLICE_PUBLIC_URL. Unset = whoever makes a link hands it on.",
+    )
+    smtp_from: Annotated[str, Field(pattern=r"^[^\r\n]+@[^\r\n]+$")] | None = Field(
+        None, description="Sender of e-mails: an address, or NAME <ADDRESS>."
+    )
+    signing_key_days: int = Field(
+        30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."
+    )
     metrics_token: str | None = Field(
         None, description="Bearer token for /metrics; without it only loopback may read it."
     )
@@ -240,6 +254,8 @@ class Settings(BaseSettings):
     def _consistent(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("TSLICE_TLS_CERT and TSLICE_TLS_KEY are given together or not at all")
+        if self.smtp_url is not None and (self.smtp_from is None or self.public_url is None):
+            raise ValueError("TSLICE_SMTP_URL needs TSLICE_SMTP_FROM and TSLICE_PUBLIC_URL")
         if self.v1_sunset is not None:
             if self.v1_deprecation is None:
                 raise ValueError("TSLICE_V1_SUNSET needs TSLICE_V1_DEPRECATION")

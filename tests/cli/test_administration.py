@@ -33,6 +33,16 @@ def as_json(result):
     return json.loads(result.stdout)
 
 
+def test_people_are_invited_and_get_new_passwords(verb, demo_platform):
+    made = as_json(verb("users", "invite", "new@example.org", "--role", "operator", "--json"))
+    assert (made["email"], made["role"], made["sent"]) == ("new@example.org", "operator", False)
+    told = verb("users", "invite", "new@example.org")
+    assert told.stdout.startswith(f"{demo_platform.url}/invitation?token=")
+    verb("users", "create", "forgetful@example.org", "--password", "correct horse battery")
+    told = verb("users", "reset", "forgetful@example.org")
+    assert told.stdout.startswith(f"{demo_platform.url}/reset?token=")
+
+
 def test_devices_and_their_keys(verb, demo_platform):
     made = as_json(verb("devices", "create", "kiln-1", "--label", "Kiln", "--tag", "hot", "--json"))
     assert (made[0]["deviceId"], made[0]["label"], made[0]["tags"]) == ("kiln-1", "Kiln", ["hot"])

@@ -10,13 +10,31 @@ from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
+from telemetry_slice.engines.sql.signing_in_tables import links, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
-from telemetry_slice.ports.registry import Account, KeyRecord
+from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
+from telemetry_slice.ports.signing_in import Link, LinkKind
 
 NUMBERS = count(1)
-_FUNCTIONS = ("account_of_email", "any_account", "audit_chains", "keep_audit_head", "keys_named", "touch_keys")
-WALLED = (accounts, device_tags, devices, keys, memberships)
-NAMES = {accounts: "email", device_tags: "tag", devices: "label", keys: "name", memberships: "user_id"}
+_FUNCTIONS = (
+    "account_of_email",
+    "any_account",
+    "audit_chains",
+    "keep_audit_head",
+    "keys_named",
+    "link_named",
+    "touch_keys",
+)
+WALLED = (accounts, device_tags, devices, keys, links, memberships)
+OF_PERSONS = (accounts, memberships, sign_ins)
+NAMES = {
+    accounts: "email",
+    device_tags: "tag",
+    devices: "label",
+    keys: "name",
+    links: "link_id",
+    memberships: "user_id",
+}
 """A column of each table that says whose the row is."""
 
 
@@ -40,6 +58,11 @@ async def two_tenants(registry):
         await registry.accounts.add(
             Account(mark, mark, mark, "secret", platform_admin=False), [(tenant.no, Role.OWNER)]
         )
+        await registry.sessions.add(
+            Session(mark.encode(), SessionKind.BROWSER, mark, mark, mark, 1, 1 << 60, used=False)
+        )
+        invitation = Link(mark.encode(), mark, LinkKind.INVITATION, mark, tenant.no, Role.VIEWER, None, 1, 1 << 60)
+        await registry.signing_in.links.add(invitation)
         owners.append(tenant)
     return owners
 
@@ -109,11 +132,12 @@ async def test_a_statement_that_forgets_its_filter_sees_its_own_tenant_only(regi
 
 async def test_a_person_sees_their_own_account_and_memberships_only(registry, two_tenants):
     for owner in two_tenants:
-        for table in (accounts, memberships):
+        for table in OF_PERSONS:
             seen = await registry.database.read(
                 lambda c, of=table: c.scalars(select(of.c.user_id)).all(), user_id=owner.id
             )
             assert seen == [owner.id]
+        assert await registry.database.read(lambda c: c.scalar(select(func.count()).select_from(sign_ins))) == 0
         for table in (devices, keys):
             counted = select(func.count()).select_from(table)
             assert await registry.database.read(lambda c, count=counted: c.scalar(count), user_id=owner.id) == 0

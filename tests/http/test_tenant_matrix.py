@@ -48,9 +48,16 @@ ROUTES = {
         401,
         {"token": "x", "email": "x@example.org", "password": PASSWORD, "tenantId": "x", "tenantName": "x"},
     ),
+    "GET /api/v1/auth/methods": ("public", 200, None),
+    "POST /api/v1/auth/invitation": ("public", 401, {"token": "x"}),
+    "POST /api/v1/auth/invitation/accept": ("public", 401, {"token": "x", "password": PASSWORD}),
+    "POST /api/v1/auth/reset": ("public", 403, {"email": "nobody@example.org"}),
+    "POST /api/v1/auth/reset/confirm": ("public", 401, {"token": "x", "newPassword": PASSWORD}),
     "POST /api/v1/telemetry": ("ingest", 202, V1),
     "POST /api/v2/telemetry": ("ingest", 202, V2),
     "GET /api/v1/me": ("anyone", 200, None),
+    "GET /api/v1/me/sessions": ("person", 200, None),
+    "DELETE /api/v1/me/sessions/{sessionId}": ("person", 204, None),
     "POST /api/v1/auth/logout": ("anyone", 204, None),
     "GET /api/v1/status": ("anyone", 200, None),
     "POST /api/v1/auth/password": ("person", 401, {"currentPassword": "wrong", "newPassword": "x" * 12}),
@@ -88,6 +95,11 @@ ROUTES = {
         201,
         {"email": "{who}@{tenantId}.example", "role": "viewer", "password": PASSWORD},
     ),
+    "POST /api/v1/users/{userId}/reset": ("administer", 201, None),
+    "GET /api/v1/invitations": ("administer", 200, None),
+    "POST /api/v1/invitations": ("administer", 201, {"email": "{who}@elsewhere.example", "role": "viewer"}),
+    "DELETE /api/v1/invitations/{invitationId}": ("administer", 204, None),
+    "POST /api/v1/me/invitations": ("person", 401, {"token": "x"}),
     "PATCH /api/v1/users/{userId}": ("administer", 200, {"role": "operator"}),
     "DELETE /api/v1/users/{userId}": ("administer", 204, None),
     "GET /api/v1/audit": ("administer", 200, None),
@@ -100,6 +112,8 @@ ROUTES = {
     "PATCH /api/v1/tenants/{tenantId}": ("platform", 403, {"name": "Renamed"}),
     "POST /api/v1/tenants/{tenantId}/suspend": ("platform", 403, {"reason": "x"}),
     "POST /api/v1/tenants/{tenantId}/resume": ("platform", 403, None),
+    # Last: with it the person's own credential ends.
+    "DELETE /api/v1/me/sessions": ("person", 204, None),
 }
 PAGE_AND_DOCUMENTS = ["/", "/devices/some-device", "/docs", "/openapi.json"]
 """Public besides the public lines above, and not in the document."""
@@ -138,8 +152,10 @@ async def furnish(house, name):
     for role in ("owner", "viewer"):
         body = {"email": f"{role}@{secret}.example", "name": secret, "role": role, "password": PASSWORD}
         people[role] = await console.made("/api/v1/users", body)
+    invitation = await console.made("/api/v1/invitations", {"email": f"{secret}@example.org", "role": "viewer"})
     grant = {"grantType": "password", "email": f"owner@{secret}.example", "password": PASSWORD}
-    token = (await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"]
+    token, _ = [(await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"] for _ in range(2)]
+    sessions = (await house.key(token).get("/api/v1/me/sessions")).json()["sessions"]
     events = [
         {"eventId": f"{secret}-{n}", "deviceId": device, "recordedAt": at, "type": secret, "value": n, "unit": secret}
         for n, at in enumerate([0, 0, house.platform.services.clock.now_us() // 1000])
@@ -163,7 +179,9 @@ async def furnish(house, name):
         "letter_id": str(letter["id"]),
         "discarded_id": str(discarded["id"]),
         "userId": people["viewer"]["id"],
+        "invitationId": invitation["id"],
         "tenantId": tenant.id,
+        "sessionId": next(session["id"] for session in sessions if not session["current"]),
         "type": secret,
     }
     return SimpleNamespace(secret=secret, ids=ids, doors=doors, service=tenant.service)
@@ -184,14 +202,9 @@ async def belongings(tenant):
     device = quote(tenant.ids["deviceId"], safe="")
     seen = []
     for path in (
-        "devices",
-        f"devices/{device}/telemetry",
-        f"devices/{device}/keys",
-        "keys",
-        "users",
-        "dead-letters",
-        "books",
-    ):
+        "devices", f"devices/{device}/telemetry", f"devices/{device}/keys", "keys", "users", "invitations",
+        "dead-letters", "books",
+    ):  # fmt: skip
         body = (await tenant.service.get(f"/api/v1/{path}")).json()
         for key in body.get("keys", []):
             # Written down by and by.
@@ -249,15 +262,11 @@ async def test_no_route_is_missing_in_the_document(house):
 
 async def test_the_public_list_is_that_of_the_contract():
     public = {plain(route).split(" ")[1] for route, line in ROUTES.items() if line[0] == "public"}
+    signing_in = ("login", "token", "setup", "methods", "invitation", "invitation/accept", "reset", "reset/confirm")
     assert public == {
-        "/health",
-        "/health/ready",
-        "/.well-known/jwks.json",
-        "/metrics",
-        "/api/v1/auth/login",
-        "/api/v1/auth/token",
-        "/api/v1/auth/setup",
-    }
+        "/health", "/health/ready", "/.well-known/jwks.json", "/metrics",
+        *(f"/api/v1/auth/{route}" for route in signing_in),
+    }  # fmt: skip
 
 
 async def test_the_page_and_the_documents_are_public(house):

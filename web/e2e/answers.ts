@@ -138,3 +138,23 @@ export function recordedLetters() {
     letter("102", "conflict", "The id is stored with another value: 69.8 instead of 70.1", "1999-12-31T23:59:59Z"),
   ];
 }
+
+export function recordedSessions() {
+  const session = (id: string, userAgent: string, more: Json) => ({
+    id,
+    kind: "browser",
+    tenant: "acme-123",
+    createdAt: before(90_000),
+    lastUsedAt: before(30),
+    expiresAt: before(-500_000),
+    address: "192.0.2.7",
+    userAgent,
+    current: false,
+    ...more,
+  });
+  return [
+    session("here", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", { current: true }),
+    session("lost", "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML) Chrome/140 Mobile Safari/537.36", {}),
+    session("script", "curl/8.5.0", { kind: "refresh" }),
+  ];
+}

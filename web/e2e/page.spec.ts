@@ -43,6 +43,11 @@ const places: { name: string; path: string; ready: (page: Page) => Promise<void>
   },
   { name: "books", path: "/books", ready: (page) => expect(page.getByTestId("books-stored")).toBeVisible() },
   {
+    name: "sessions",
+    path: "/sessions",
+    ready: (page) => expect(page.getByTestId("session-row")).toHaveCount(3),
+  },
+  {
     name: "dead-letters",
     path: "/dead-letters",
     ready: async (page) => {
@@ -205,4 +210,61 @@ test("a dead letter is mended and replayed, another discarded", async ({ page })
   await page.getByRole("button", { name: "Discard", exact: true }).click();
   await page.getByRole("button", { name: "Discard for good" }).click();
   await expect(page.getByTestId("dead-letter-note")).toContainText("Discarded");
+});
+
+test("sessions are listed, one is ended, then all", async ({ page }) => {
+  await signIn(page, "/sessions");
+  const rows = page.getByTestId("session-row");
+  await expect(rows).toHaveCount(3);
+  await expect(rows.first()).toContainText("This session");
+  await page.getByRole("button", { name: "End the session of Chrome on Android" }).click();
+  await expect(rows).toHaveCount(2);
+  expect(server.requests).toContain("DELETE /api/v1/me/sessions/lost");
+  await page.getByRole("button", { name: "Sign out everywhere" }).click();
+  await expect(page.getByLabel("Email")).toBeVisible();
+});
+
+test("an invitation is accepted with a new account, or with the one that is there", async ({ page }) => {
+  await page.goto(`${origin}/invitation?token=used`);
+  await expect(page.getByRole("alert")).toContainText("used already");
+  await page.goto(`${origin}/invitation?token=good`);
+  await expect(page.getByText("Acme Corporation invites ada@example.com as viewer.")).toBeVisible();
+  await page.getByLabel("Your name").fill("Ada");
+  await page.getByLabel("Password", { exact: true }).fill("short");
+  await page.getByRole("button", { name: "Create account and join" }).click();
+  await expect(page.getByText("Use at least 12 characters")).toBeVisible();
+  await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
+  await page.getByLabel("Repeat the password").fill("correct horse battery");
+  await inspect(page);
+  await page.getByRole("button", { name: "Create account and join" }).click();
+  await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
+
+  server.signedIn = false;
+  await page.goto(`${origin}/invitation?token=known`);
+  await page.getByRole("link", { name: "Sign in as ada@example.com" }).click();
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByLabel("Password", { exact: true }).fill("correct horse");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Join Acme Corporation" }).click();
+  await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
+  expect(server.requests).toContain("POST /api/v1/me/invitations");
+});
+
+test("a forgotten password is asked for and set anew", async ({ page }) => {
+  await page.goto(`${origin}/sign-in`);
+  await page.getByRole("link", { name: "Forgot your password?" }).click();
+  await page.getByLabel("Email").fill("ada@example.com");
+  await page.getByRole("button", { name: "Send a link" }).click();
+  await expect(page.getByRole("status")).toContainText("a link is on its way");
+  for (const [token, outcome] of [
+    ["used", "used already"],
+    ["good", "password is changed"],
+  ]) {
+    await page.goto(`${origin}/reset?token=${token}`);
+    await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
+    await page.getByLabel("Repeat the password").fill("correct horse battery");
+    await inspect(page);
+    await page.getByRole("button", { name: "Change the password" }).click();
+    await expect(page.getByText(outcome ?? "")).toBeVisible();
+  }
 });

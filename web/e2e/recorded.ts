@@ -15,6 +15,7 @@ import {
   reading,
   recordedDevices,
   recordedLetters,
+  recordedSessions,
   status,
   wave,
 } from "./answers";
@@ -44,6 +45,7 @@ export class RecordedServer {
   extra: Reading[] = [];
   devices = recordedDevices();
   letters = recordedLetters();
+  sessions = recordedSessions();
   /** Every request as `METHOD path?query`. */
   requests: string[] = [];
 
@@ -116,12 +118,35 @@ export class RecordedServer {
       this.signedIn = true;
       return ok(me);
     }
+    if (path === "/auth/methods") return ok({ password: true, resetByEmail: true });
+    if (path === "/auth/reset") return { status: 202, body: null };
+    if (path === "/auth/reset/confirm")
+      return body.token === "good" ? { status: 204 } : problem(401, "Unauthorized", "");
+    if (path === "/auth/invitation") {
+      if (body.token !== "good" && body.token !== "known") return problem(401, "Unauthorized", "Not valid");
+      return ok({ email: me.user.email, role: "viewer", tenant: me.tenant, hasAccount: body.token === "known" });
+    }
+    if (path === "/auth/invitation/accept") {
+      this.signedIn = true;
+      return ok(me);
+    }
     if (!this.signedIn) return problem(401, "Unauthorized", "Sign in first");
     if (path === "/auth/logout") {
       this.signedIn = false;
       return { status: 204 };
     }
     if (path === "/me") return ok(me);
+    if (path === "/me/invitations") return ok(me.tenant);
+    if (path === "/auth/tenant") return ok(me);
+    if (path === "/me/sessions" && method === "DELETE") {
+      this.signedIn = false;
+      return { status: 204 };
+    }
+    if (path === "/me/sessions") return ok({ sessions: this.sessions });
+    if (path.startsWith("/me/sessions/")) {
+      this.sessions = this.sessions.filter((session) => !path.endsWith(`/${session.id}`));
+      return { status: 204 };
+    }
     if (path === "/books") return ok(this.books());
     if (path === "/status") return ok(status());
     if (path.startsWith("/dead-letters")) return this.deadLetters(method, path, url, body);

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, lifecycle, moving
+from . import administration, lifecycle, links, moving
 from .audit import audit
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
@@ -26,6 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+administration.users.command("invite")(links.invite)
+administration.users.command("reset")(links.reset)
 administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
 administration.tenants.command("suspend")(lifecycle.suspend_tenant)

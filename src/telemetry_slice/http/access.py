@@ -20,6 +20,7 @@ from .principal import (
     client_address,
     require_same_origin,
     session_cookie,
+    user_agent,
 )
 from .problems import problems
 from .schemas import Email, Name, NewTenantId, Password, Wire
@@ -156,7 +157,7 @@ def _me_of_program(principal: KeyPrincipal | Console) -> Me:
     )
 
 
-async def _tell_sign_in(request: Request, profile: Profile, by: str) -> None:
+async def tell_sign_in(request: Request, profile: Profile, by: str) -> None:
     actor = actor_of(profile.user)
     await tell(
         request, actor, "sign in", "account", tenant=profile.user.tenant, target=profile.user.email, detail={"by": by}
@@ -193,7 +194,8 @@ def _set_cookie(request: Request, response: Response, token: str) -> None:
     )
 
 
-def _signed_in(request: Request, response: Response, signed_in: SignIn) -> Me:
+def open_session(request: Request, response: Response, signed_in: SignIn) -> Me:
+    """Give the browser its session."""
     _set_cookie(request, response, signed_in.token)
     return _me_of_profile(signed_in.profile)
 
@@ -225,13 +227,14 @@ async def get_me(
 async def login(body: Login, services: TheServices, request: Request, response: Response) -> Me:
     """Open a browser session; the cookie is set."""
     require_same_origin(request)
+    address, agent = client_address(request), user_agent(request)
     try:
-        signed_in = await services.access.people.login(body.email, body.password, client_address(request))
+        signed_in = await services.access.people.login(body.email, body.password, address, agent)
     except SliceError:
         _refused_sign_in(request, body.email, "password")
         raise
-    await _tell_sign_in(request, signed_in.profile, "password")
-    return _signed_in(request, response, signed_in)
+    await tell_sign_in(request, signed_in.profile, "password")
+    return open_session(request, response, signed_in)
 
 
 @router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
@@ -272,18 +275,17 @@ async def issue_token(
     request: Request,
 ) -> TokenPair:
     """Tokens for an API client. A refresh token serves once; using it again ends all that came of it."""
-    people = services.access.people
+    people, address, agent = services.access.people, client_address(request), user_agent(request)
     if isinstance(body, PasswordGrant):
-        address = client_address(request)
         try:
-            tokens = await people.tokens_by_password(body.email, body.password, address, body.tenant_id)
+            tokens = await people.tokens_by_password(body.email, body.password, address, body.tenant_id, agent)
         except SliceError:
             _refused_sign_in(request, body.email, "password for tokens")
             raise
-        await _tell_sign_in(request, tokens.profile, "password for tokens")
+        await tell_sign_in(request, tokens.profile, "password for tokens")
         return _pair(tokens)
     try:
-        return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id))
+        return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id, address, agent))
     except ReusedTokenError as error:
         if error.profile is not None:
             user = error.profile.user
@@ -318,6 +320,7 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
         tenant_id=body.tenant_id,
         tenant_name=body.tenant_name,
         address=client_address(request),
+        user_agent=user_agent(request),
     )
     await tell(
         request,
@@ -328,11 +331,11 @@ async def set_up(body: Setup, services: TheServices, request: Request, response:
         of=signed_in.profile.user.tenant,
         target=body.tenant_id,
     )
-    return _signed_in(request, response, signed_in)
+    return open_session(request, response, signed_in)
 
 
 @router.get("/.well-known/jwks.json", operation_id="getJwks", responses={200: {"description": "A JWK set"}})
 async def get_jwks(services: TheServices, response: Response) -> dict[str, Any]:
     """The public keys that access tokens are signed with."""
     response.headers["Cache-Control"] = "public, max-age=300"
-    return services.access.jwks()
+    return await services.access.jwks()

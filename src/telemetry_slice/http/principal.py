@@ -22,6 +22,7 @@ from .auditing import Note
 from .services import Services, services_of
 
 SESSION_COOKIE = "tslice_session"
+MAX_USER_AGENT = 200
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -38,16 +39,24 @@ def client_address(connection: HTTPConnection) -> str | None:
     return connection.client.host if connection.client else None
 
 
+def user_agent(connection: HTTPConnection) -> str | None:
+    """What the caller's program calls itself, as far as it can be shown."""
+    told = connection.headers.get("user-agent")
+    return None if told is None else "".join(filter(str.isprintable, told))[:MAX_USER_AGENT]
+
+
 def _same_origin(connection: HTTPConnection) -> bool:
-    """Whether the Origin header, where there is one, names the host that was asked."""
+    """Whether the Origin header, where there is one, names the host that was asked, and no weaker scheme."""
     origin = connection.headers.get("origin")
     if origin is None:
         return True
     try:
-        named = urlsplit(origin).netloc
+        named = urlsplit(origin)
     except ValueError:
         return False
-    return named.lower() == connection.headers.get("host", "").lower()
+    if named.scheme == "http" and connection.url.scheme in {"https", "wss"}:
+        return False
+    return named.netloc.lower() == connection.headers.get("host", "").lower()
 
 
 def require_same_origin(connection: HTTPConnection) -> None:
@@ -92,7 +101,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         require_same_origin(connection)
         if connection.headers.get("x-requested-with") != "tslice":
             raise SliceError(Code.FORBIDDEN, "Changes made with the cookie need the header X-Requested-With: tslice.")
-    return await access.session(cookie)
+        if "origin" not in connection.headers and connection.headers.get("sec-fetch-site") != "same-origin":
+            raise SliceError(Code.FORBIDDEN, "Changes made with the cookie need an Origin header.")
+    return await access.session(cookie, client_address(connection), user_agent(connection))
 
 
 _bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", description="An access token or a key (`tsk_…`).")

@@ -49,12 +49,14 @@ class RoleChange(Wire):
     role: Role
 
 
-def _check_owner(caller: Caller, *roles: Role) -> None:
+def check_owner(caller: Caller, *roles: Role) -> None:
+    """Raises SliceError FORBIDDEN if `roles` name owner and the caller is no master of owners."""
     if Role.OWNER in roles and not may(caller.principal, Permission.MAKE_OWNERS):
         raise SliceError(Code.FORBIDDEN, "Only an owner makes or unmakes owners.")
 
 
-async def _role_of(caller: Caller, services: TheServices, user_id: str) -> Role:
+async def role_of(caller: Caller, services: TheServices, user_id: str) -> Role:
+    """The role of a user in the caller's tenant. Raises SliceError NOT_FOUND."""
     for account, role in await services.accounts.of_tenant(caller.tenant.no):
         if account.user_id == user_id:
             return role
@@ -80,7 +82,7 @@ async def create_user(
 ) -> Member:
     """Add a user with a password of their own, or let an existing account join."""
     caller.note.detail |= {"email": body.email, "role": body.role.value}
-    _check_owner(caller, body.role)
+    check_owner(caller, body.role)
     people = services.access.people
     if body.password is not None:
         account = await people.add(body.email, body.name, body.password, [(caller.tenant.no, body.role)])
@@ -103,9 +105,9 @@ async def change_user(
     services: TheServices,
 ) -> Member:
     """Change a user's role in the tenant."""
-    before = await _role_of(caller, services, user_id)
+    before = await role_of(caller, services, user_id)
     caller.note.detail |= {"role": body.role.value, "before": before.value}
-    _check_owner(caller, body.role, before)
+    check_owner(caller, body.role, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, body.role):
         raise _missing()
     found = await services.accounts.by_id(user_id)
@@ -120,8 +122,8 @@ async def remove_user(
     user_id: UserId, caller: Annotated[Caller, allowed_in_tenant(Permission.REMOVE_USERS)], services: TheServices
 ) -> None:
     """End a user's membership; the account itself stays."""
-    before = await _role_of(caller, services, user_id)
+    before = await role_of(caller, services, user_id)
     caller.note.detail["before"] = before.value
-    _check_owner(caller, before)
+    check_owner(caller, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, None):
         raise _missing()

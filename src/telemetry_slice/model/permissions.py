@@ -53,10 +53,18 @@ class Permission(StrEnum):
     ADD_USERS = "add users"
     CHANGE_USERS = "change users"
     REMOVE_USERS = "remove users"
+    RESET_USERS = "reset users"
     MAKE_OWNERS = "make owners"
     JOIN_ACCOUNTS = "join accounts"
+    RESET_ACCOUNTS = "reset accounts"
+    READ_INVITATIONS = "read invitations"
+    CREATE_INVITATIONS = "create invitations"
+    WITHDRAW_INVITATIONS = "withdraw invitations"
+    ACCEPT_OWN_INVITATION = "accept own invitation"
     READ_SELF = "read self"
+    READ_OWN_SESSIONS = "read own sessions"
     END_OWN_SESSION = "end own session"
+    END_OWN_SESSIONS = "end own sessions"
     CHANGE_OWN_SESSION = "change own session"
     CHANGE_OWN_PASSWORD = "change own password"  # noqa: S105 - no password
     READ_AUDIT = "read audit"
@@ -120,10 +128,18 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.ADD_USERS: _ADMINISTRATORS,
     Permission.CHANGE_USERS: _ADMINISTRATORS,
     Permission.REMOVE_USERS: _ADMINISTRATORS,
+    Permission.RESET_USERS: _ADMINISTRATORS,
     Permission.MAKE_OWNERS: _PLATFORM | {Party.OWNER},
     Permission.JOIN_ACCOUNTS: _PLATFORM,
+    Permission.RESET_ACCOUNTS: _PLATFORM,
+    Permission.READ_INVITATIONS: _ADMINISTRATORS,
+    Permission.CREATE_INVITATIONS: _ADMINISTRATORS,
+    Permission.WITHDRAW_INVITATIONS: _ADMINISTRATORS,
+    Permission.ACCEPT_OWN_INVITATION: frozenset({Party.USER}),
     Permission.READ_SELF: _ANYONE,
+    Permission.READ_OWN_SESSIONS: frozenset({Party.USER}),
     Permission.END_OWN_SESSION: _ANYONE,
+    Permission.END_OWN_SESSIONS: frozenset({Party.USER}),
     Permission.CHANGE_OWN_SESSION: frozenset({Party.USER}),
     Permission.CHANGE_OWN_PASSWORD: frozenset({Party.USER}),
     Permission.READ_AUDIT: _ADMINISTRATORS,

@@ -101,7 +101,11 @@ class ServiceKey:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A signed-in person, acting in one tenant at a time; a platform administrator may be in none."""
+    """A signed-in person, acting in one tenant at a time; a platform administrator may be in none.
+
+    Attributes:
+        family: the sign-in by which the person is here, None where no credential of one was shown.
+    """
 
     user_id: str
     email: str
@@ -109,6 +113,7 @@ class User:
     tenant: Tenant | None
     role: Role | None
     platform_admin: bool
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

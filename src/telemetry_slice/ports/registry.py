@@ -10,6 +10,7 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
+from .signing_in import SigningIn
 
 NO_LIMITS = Limits()
 
@@ -207,9 +208,10 @@ class Session:
 
 
 class Sessions(Protocol):
-    """Browser sessions and refresh tokens."""
+    """Browser sessions and refresh tokens, by the hash of their secret; `SignIns` has them by person."""
 
-    async def add(self, session: Session) -> None: ...
+    async def add(self, session: Session, *, address: str | None = None, user_agent: str | None = None) -> None:
+        """Keep a new sign-in, made from there."""
 
     async def find(self, token: bytes) -> Session | None:
         """Whatever its state, expired and used ones included."""
@@ -217,14 +219,11 @@ class Sessions(Protocol):
     async def rotate(self, old: bytes, new: Session) -> bool:
         """Mark `old` used and add `new` in one transaction; False if `old` was used already or is gone."""
 
-    async def extend(self, token: bytes, expires_us: int) -> None: ...
-
     async def switch(self, token: bytes, tenant_id: str) -> None:
         """Let the session act in another tenant."""
 
-    async def end_family(self, family: str) -> None: ...
-
-    async def end_user(self, user_id: str) -> None: ...
+    async def end_user(self, user_id: str) -> None:
+        """End every sign-in of a person, tokens being rotated at this moment included."""
 
     async def forget_expired(self, before_us: int) -> int:
         """Delete sessions that ended before `before_us`; how many."""
@@ -265,3 +264,6 @@ class Registry(Protocol):
 
     @property
     def first_run(self) -> FirstRun: ...
+
+    @property
+    def signing_in(self) -> SigningIn: ...

@@ -25,6 +25,7 @@ from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.placements import Placements
 from ..engines.sql.readers import TenantReaders
+from ..flow.access import signers_of
 from ..flow.history import keep_ledger, keep_retention
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
@@ -33,7 +34,18 @@ from ..model.times import DAY_US
 from ..ports.edge import Clock
 from ..settings import Settings
 from .placing import place
-from .platform import DRAIN_S, Front, Loop, Loops, Platform, Role, every, settle_collector
+from .platform import (
+    DRAIN_S,
+    Front,
+    Loop,
+    Loops,
+    Platform,
+    Role,
+    every,
+    secrets_of,
+    settle_collector,
+    signing_duty,
+)
 
 log = structlog.get_logger()
 
@@ -230,7 +242,9 @@ def build_scheduler(settings: Settings) -> Role:
         while await databases.store.backfill():
             await asyncio.sleep(BACKFILL_PAUSE_S)
 
-    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill)]
+    secrets, _ = secrets_of(settings)
+    signers = signers_of(secrets, databases.registry, clock)
+    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill), signing_duty(signers, settings)]
     if settings.retention_days is not None:
         duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
     if settings.ledger_days is not None:

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import structlog
 
 from ..engines.folder.secrets import ensure_secrets
+from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..flow.access import Access, Secrets, new_signing_key
+from ..flow.access import Access, Secrets, Signers, new_signing_key
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -30,7 +31,7 @@ from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
-from ..model.times import to_us
+from ..model.times import DAY_US, to_us
 from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
@@ -42,6 +43,7 @@ GC_THRESHOLD = 50_000
 RESTART_S = 1.0
 FLUSH_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
+ROTATE_EVERY_S = 600.0
 DRAIN_S = 20.0
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -175,6 +177,17 @@ async def kept_up(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(RESTART_S)
 
 
+def signing_duty(signers: Signers, settings: Settings) -> Loop:
+    """The rotation of the keys of access tokens: the duty of one process for all."""
+    return partial(every, ROTATE_EVERY_S, partial(signers.rotate, settings.signing_key_days * DAY_US))
+
+
+def secrets_of(settings: Settings) -> tuple[Secrets, bytes]:
+    """What the folder keeps for those who sign in, and the secret of cursors."""
+    kept = ensure_secrets(settings.data, new_signing_key)
+    return Secrets(kept.pepper, kept.signing_key), kept.cursor_secret
+
+
 class Loops:
     """Endless loops, kept up until they are ended."""
 
@@ -217,9 +230,10 @@ class Front:
         lag_s: float = 0.0,
     ) -> None:
         """What `readers` answer is at most `lag_s` behind the store."""
-        secrets = ensure_secrets(settings.data, new_signing_key)
+        secrets, cursor_secret = secrets_of(settings)
         self.state = ReadyState()
-        self.access = Access(Secrets(secrets.pepper, secrets.signing_key), registry, clock)
+        post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
+        self.access = Access(secrets, registry, clock, post=post, public_url=settings.public_url)
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
@@ -237,9 +251,9 @@ class Front:
             audit=registry.audit,
             auditor=self.auditor,
             clock=clock,
-            cursor_secret=secrets.cursor_secret,
+            cursor_secret=cursor_secret,
             version=version("telemetry-slice"),
-            query=Query(SqlTelemetry(readers), registry.devices, clock, secrets.cursor_secret, cache),
+            query=Query(SqlTelemetry(readers), registry.devices, clock, cursor_secret, cache),
             live=Hub(bus, stale_s=FRESH_S + lag_s),
             books=Bookkeeper(self.gate.totals, queue, store),
             letters=Letters(store, registry.devices, cache, lag_s),

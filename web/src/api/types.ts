@@ -13,11 +13,13 @@ import type {
 } from "./gen";
 
 export type {
+  Acceptance,
   BulkOutcomeBody as BulkReplayOutcome,
   DeviceStatus,
   IssuedKey,
   Me,
   NewDevice,
+  OfferedRole,
   OutcomeBody as ReplayOutcome,
   Setup,
 } from "./gen";

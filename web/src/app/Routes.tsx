@@ -2,6 +2,8 @@ import { type ComponentType, lazy, type ReactNode, Suspense } from "react";
 import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
 import { messageOf } from "../api/errors";
 import { useMe } from "../api/session";
+import { InvitationPage } from "../features/links/InvitationPage";
+import { ResetPage } from "../features/links/ResetPage";
 import { SetupPage } from "../features/setup/SetupPage";
 import { SignInPage } from "../features/sign-in/SignInPage";
 import { Centered } from "../ui/Centered";
@@ -13,6 +15,7 @@ const DevicesPage = page(() => import("../features/devices/DevicesPage"), "Devic
 const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePage");
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
+const SessionsPage = page(() => import("../features/sessions/SessionsPage"), "SessionsPage");
 
 /** A page loaded when it is first shown. */
 function page<Name extends string, Props extends object>(
@@ -31,6 +34,12 @@ export function Routes() {
       <Route path="/setup">
         <SetupRoute />
       </Route>
+      <Route path="/invitation">
+        <InvitationRoute />
+      </Route>
+      <Route path="/reset">
+        <ResetRoute />
+      </Route>
       <Route>
         <SignedIn>
           <Suspense fallback={<Loading />}>
@@ -44,6 +53,7 @@ export function Routes() {
               </Route>
               <Route path="/books" component={BooksPage} />
               <Route path="/dead-letters" component={DeadLettersPage} />
+              <Route path="/sessions" component={SessionsPage} />
               <Route>
                 <Failure title="There is no such page" message="Check the address, or go to the device list." />
               </Route>
@@ -76,9 +86,22 @@ function SignInRoute() {
   return <SignInPage />;
 }
 
+function useToken(): string {
+  return new URLSearchParams(useSearch()).get("token") ?? "";
+}
+
+function InvitationRoute() {
+  const [, navigate] = useLocation();
+  return <InvitationPage token={useToken()} onDone={() => navigate("/devices", { replace: true })} />;
+}
+
+function ResetRoute() {
+  return <ResetPage token={useToken()} />;
+}
+
 function SetupRoute() {
   const [, navigate] = useLocation();
-  const token = new URLSearchParams(useSearch()).get("token") ?? "";
+  const token = useToken();
   return <SetupPage token={token} onDone={() => navigate("/devices", { replace: true })} />;
 }
 

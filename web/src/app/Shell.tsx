@@ -41,9 +41,9 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           <div className="bar-end">
             <div className="who">
               <Tenant me={me} />
-              <span className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
+              <Link href="/sessions" className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
                 {me.user?.name || me.user?.email || me.kind}
-              </span>
+              </Link>
             </div>
             <SchemeSwitch />
             <Button

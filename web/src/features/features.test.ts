@@ -5,6 +5,8 @@ import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
 import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
+import { checkNewPassword } from "./links/newPassword";
+import { nameOfAgent } from "./sessions/agent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
 
 describe("the range of a device page", () => {
@@ -106,5 +108,28 @@ describe("the set-up form", () => {
       "password",
       "repeat",
     ]);
+  });
+});
+
+describe("a new password", () => {
+  it.each([
+    ["short", "short", { password: "Use at least 12 characters" }],
+    ["correct horse battery", "correct horse", { repeat: "The passwords differ" }],
+    ["correct horse battery", "correct horse battery", {}],
+  ])("%s, repeated as %s", (password, repeat, faults) => {
+    expect(checkNewPassword({ password, repeat })).toEqual(faults);
+  });
+});
+
+describe("the name of a session's program", () => {
+  it.each([
+    ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"],
+    ["Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML) Chrome/140 Safari/537.36 Edg/140", "Edge on Windows"],
+    ["Mozilla/5.0 (Macintosh; Intel Mac OS X 15_0) AppleWebKit/605 Version/18 Safari/605", "Safari on macOS"],
+    ["Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML) Chrome/140 Mobile Safari/537.36", "Chrome on Android"],
+    ["curl/8.5.0", "curl/8.5.0"],
+    [null, "Unknown program"],
+  ])("%s", (agent, name) => {
+    expect(nameOfAgent(agent)).toBe(name);
   });
 });

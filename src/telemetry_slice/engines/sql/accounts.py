@@ -43,7 +43,10 @@ def _account(row: AnyRow) -> Account:
     return Account(row.user_id, row.email, row.name, row.password, row.platform_admin)
 
 
-def _insert(connection: Connection, account: Account, roles: Sequence[tuple[TenantNo, Role]], now_us: int) -> None:
+def insert_account(
+    connection: Connection, account: Account, roles: Sequence[tuple[TenantNo, Role]], now_us: int
+) -> None:
+    """Raises SliceError CONFLICT if the e-mail (case-insensitive) is taken."""
     try:
         connection.execute(
             accounts.insert().values(
@@ -62,6 +65,14 @@ def _insert(connection: Connection, account: Account, roles: Sequence[tuple[Tena
         connection.execute(memberships.insert().values(user_id=account.user_id, tenant_no=tenant, role=role))
 
 
+def insert_membership(connection: Connection, tenant: TenantNo, user_id: str, role: Role) -> None:
+    """Raises SliceError CONFLICT if there is one."""
+    try:
+        connection.execute(memberships.insert().values(user_id=user_id, tenant_no=tenant, role=role))
+    except IntegrityError:
+        raise SliceError(Code.CONFLICT, "This account is a member already, or does not exist.") from None
+
+
 class SqlAccounts:
     """`ports.registry.Accounts`."""
 
@@ -72,7 +83,7 @@ class SqlAccounts:
     async def add(self, account: Account, memberships: Sequence[tuple[TenantNo, Role]]) -> None:
         now_us = self._clock.now_us()
         await self._database.write(
-            lambda connection: _insert(connection, account, memberships, now_us), user_id=account.user_id
+            lambda connection: insert_account(connection, account, memberships, now_us), user_id=account.user_id
         )
 
     async def by_email(self, email: str) -> Account | None:
@@ -111,10 +122,7 @@ class SqlAccounts:
 
     async def join(self, tenant: TenantNo, user_id: str, role: Role) -> None:
         def work(connection: Connection) -> None:
-            try:
-                connection.execute(memberships.insert().values(user_id=user_id, tenant_no=tenant, role=role))
-            except IntegrityError:
-                raise SliceError(Code.CONFLICT, "This account is a member already, or does not exist.") from None
+            insert_membership(connection, tenant, user_id, role)
 
         await self._database.write(work, tenant=tenant)
 
@@ -188,7 +196,7 @@ class SqlFirstRun:
             tenant = insert_tenant(
                 connection, tenant_id, tenant_name, auto_register=True, limits=Limits(), now_us=now_us
             )
-            _insert(connection, account, [(tenant.no, Role.OWNER)], now_us)
+            insert_account(connection, account, [(tenant.no, Role.OWNER)], now_us)
             return tenant
 
         return await self._database.write(work, user_id=account.user_id)

@@ -11,6 +11,7 @@ from .database import Database
 from .devices import SqlDevices
 from .keys import SqlKeys
 from .sessions import SqlSessions
+from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
 
 
@@ -26,6 +27,7 @@ class Registry:
     sessions: SqlSessions
     first_run: SqlFirstRun
     audit: SqlAudit
+    signing_in: SqlSigningIn
 
     def close(self) -> None:
         """Finish and close."""
@@ -43,4 +45,5 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),
         audit=SqlAudit(database),
+        signing_in=signing_in_over(database),
     )

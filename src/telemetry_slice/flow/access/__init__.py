@@ -10,11 +10,14 @@ from typing import Any
 from ...model.tenancy import Console, KeyPrincipal, Principal, User
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
+from ...ports.post import Post
 from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
+from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People, Profile, ReusedTokenError, SignIn, Tokens
-from .tokens import CONSOLE, Signer, console_token, new_signing_key
+from .signing import Signers
+from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
 __all__ = [
     "MAX_PASSWORD",
@@ -26,9 +29,11 @@ __all__ = [
     "ReusedTokenError",
     "Secrets",
     "SignIn",
+    "Signers",
     "Tokens",
     "console_token",
     "new_signing_key",
+    "signers_of",
 ]
 
 
@@ -38,7 +43,7 @@ class Secrets:
 
     Attributes:
         pepper: keys the HMAC of keys; without it no key can be checked or forged.
-        signing_key: the private Ed25519 key of access tokens, as a JWK.
+        signing_key: a private Ed25519 key, as a JWK: that of the console, and the first one of access tokens.
     """
 
     pepper: bytes
@@ -48,12 +53,22 @@ class Secrets:
         return "Secrets(…)"
 
 
+def signers_of(
+    secrets: Secrets, registry: Registry, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+) -> Signers:
+    """The keys of access tokens."""
+    first = Signer(secrets.signing_key)
+    return Signers(registry.signing_in.signing_keys, secrets.pepper, first, clock, monotonic=monotonic)
+
+
 class Access:
     """Turns credentials into principals, and hands credentials out.
 
     Attributes:
         keys: issue, rotate, revoke, forget.
         people: sign-in, sessions, tokens, accounts, first run.
+        links: invitations, and passwords to be set anew.
+        signers: the keys of access tokens.
     """
 
     def __init__(
@@ -62,14 +77,19 @@ class Access:
         registry: Registry,
         clock: Clock,
         *,
+        post: Post | None = None,
+        public_url: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`post` sends links, which then begin with `public_url`."""
         self._tenants = registry.tenants
         self._sessions = registry.sessions
         self._clock = clock
-        self._signer = Signer(secrets.signing_key)
+        self._console = Signer(secrets.signing_key)
+        self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
-        self.people = People(registry, self._signer, clock, monotonic=monotonic)
+        self.people = People(registry, self.signers, clock, monotonic=monotonic)
+        self.links = OneTimeLinks(registry, self.people, clock, post=post, public_url=public_url, monotonic=monotonic)
 
     def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:
         """The principal of a key that was verified within the last seconds, None if `key` must be asked.
@@ -92,26 +112,33 @@ class Access:
         """The principal of a key or of an access token. Raises SliceError UNAUTHENTICATED."""
         if token.startswith(PREFIX):
             return await self.key(token, address)
-        claims = self._signer.verify(token, self._clock.now_us() // SECOND_US)
-        if claims is None:
+        kid, now_s = kid_of(token), self._clock.now_us() // SECOND_US
+        if kid is None:
             raise unauthenticated()
-        if claims.subject == CONSOLE:
-            tenant = None if claims.tenant_id is None else await self._tenants.get(claims.tenant_id)
-            if claims.tenant_id is not None and tenant is None:
-                raise unauthenticated()
-            return Console(tenant)
-        profile = await self.people.profile(claims.subject, claims.tenant_id)
-        if profile is None:
+        if kid == self._console.kid:
+            claims = self._console.verify(token, now_s)
+            if claims is not None and claims.subject == CONSOLE:
+                return await self._at_the_console(claims.tenant_id)
+        signer = await self.signers.named(kid)
+        claims = None if signer is None else signer.verify(token, now_s)
+        # Only the folder itself speaks for its console.
+        if claims is None or claims.subject == CONSOLE:
             raise unauthenticated()
-        return profile.user
+        return (await self.people.by_claims(claims)).user
 
-    async def session(self, token: str) -> User:
-        """The user of a browser session. Raises SliceError UNAUTHENTICATED."""
-        return (await self.people.by_session(token)).user
+    async def _at_the_console(self, tenant_id: str | None) -> Console:
+        tenant = None if tenant_id is None else await self._tenants.get(tenant_id)
+        if tenant_id is not None and tenant is None:
+            raise unauthenticated()
+        return Console(tenant)
 
-    def jwks(self) -> dict[str, Any]:
+    async def session(self, token: str, address: str | None = None, user_agent: str | None = None) -> User:
+        """The user of a browser session, who calls from there. Raises SliceError UNAUTHENTICATED."""
+        return (await self.people.by_session(token, address, user_agent)).user
+
+    async def jwks(self) -> dict[str, Any]:
         """The public keys that access tokens are signed with."""
-        return self._signer.jwks()
+        return await self.signers.jwks()
 
     async def tidy(self) -> None:
         """What is worth doing every minute: write down which keys were used, drop sessions long over."""

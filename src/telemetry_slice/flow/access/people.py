@@ -6,24 +6,32 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Any
 
-from ...model.errors import Code, SliceError, invalid
+import structlog
+
+from ...model.errors import Code, SliceError, UnavailableError, invalid
 from ...model.events import TenantNo
 from ...model.tenancy import Role, User
-from ...model.times import DAY_US, HOUR_US, SECOND_US
+from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.registry import Account, Membership, Registry, Session, SessionKind
+from ...ports.signing_in import OpenSignIn
 from .keys import unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD, Brake, Passwords
-from .tokens import LIFETIME_S, Signer
+from .signing import Signers
+from .tokens import LIFETIME_S, Claims
+
+log = structlog.get_logger()
 
 SESSION_US = 7 * DAY_US
-_EXTEND_AFTER_US = HOUR_US
+_TOUCH_AFTER_US = 60 * SECOND_US
 _OFFER_US = DAY_US
-_PROFILE_FRESH_S = 4.0
-_MAX_PROFILES = 5_000
+_FRESH_S = 4.0
+_MAX_KNOWN = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +84,32 @@ def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
+def _bound(known: OrderedDict[Any, Any]) -> None:
+    if len(known) > _MAX_KNOWN:
+        known.popitem(last=False)
+
+
+def _through(profile: Profile, family: str | None) -> Profile:
+    """The person as here by this sign-in."""
+    return replace(profile, user=replace(profile.user, family=family))
+
+
 class People:
     """Everything about accounts that involves a secret."""
 
     def __init__(
         self,
         registry: Registry,
-        signer: Signer,
+        signers: Signers,
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._accounts = registry.accounts
         self._sessions = registry.sessions
+        self._sign_ins = registry.signing_in.sign_ins
         self._first_run = registry.first_run
-        self._signer = signer
+        self._signers = signers
         self._clock = clock
         self._now = monotonic
         self._passwords = Passwords()
@@ -98,6 +117,10 @@ class People:
         self._by_address = Brake(30, 60.0, monotonic)
         self._profiles: OrderedDict[str, tuple[float, Account, Sequence[Membership]]] = OrderedDict()
         self._generation = 0
+        self._open: OrderedDict[str, float] = OrderedDict()
+        """Of the family of an access token: until when (monotonic clock) it is taken for open."""
+        self._touched: OrderedDict[str, int] = OrderedDict()
+        """Of a family: when its use was written down last."""
 
     def close(self) -> None:
         """Let the password thread end."""
@@ -116,10 +139,9 @@ class People:
                 return None
             account, memberships = found
             if generation == self._generation:
-                self._profiles[user_id] = (began + _PROFILE_FRESH_S, account, memberships)
+                self._profiles[user_id] = (began + _FRESH_S, account, memberships)
                 self._profiles.move_to_end(user_id)
-                if len(self._profiles) > _MAX_PROFILES:
-                    self._profiles.popitem(last=False)
+                _bound(self._profiles)
         membership = next((m for m in memberships if m.tenant.id == tenant_id), None)
         user = User(
             account.user_id,
@@ -132,9 +154,32 @@ class People:
         return Profile(user, memberships)
 
     def forget_profiles(self) -> None:
-        """Read every person anew at the next use."""
+        """Read every person, and which sign-ins are open, anew at the next use."""
         self._generation += 1
         self._profiles.clear()
+        self._open.clear()
+
+    async def by_claims(self, claims: Claims) -> Profile:
+        """Whose access token this is, its sign-in open four seconds ago at least. Raises SliceError UNAUTHENTICATED."""
+        profile = await self.profile(claims.subject, claims.tenant_id)
+        if profile is None or not await self._is_open(claims.subject, claims.family):
+            raise unauthenticated()
+        return _through(profile, claims.family)
+
+    async def _is_open(self, user_id: str, family: str | None) -> bool:
+        if family is None:
+            # Signed by a release that did not write down of which sign-in: good until it ends.
+            return True
+        if self._open.get(family, 0.0) > self._now():
+            return True
+        began, generation = self._now(), self._generation
+        if not await self._sign_ins.is_open(user_id, family, self._clock.now_us()):
+            return False
+        if generation == self._generation:
+            self._open[family] = began + _FRESH_S
+            self._open.move_to_end(family)
+            _bound(self._open)
+        return True
 
     # ------------------------------------------------------------------------------------------------ signing in
     async def _check(self, email: str, password: str, address: str | None) -> Account:
@@ -149,18 +194,19 @@ class People:
         self._by_address.give_back(by_address)
         return account
 
-    async def login(self, email: str, password: str, address: str | None) -> SignIn:
-        """A browser session for a right password.
+    async def login(self, email: str, password: str, address: str | None, user_agent: str | None = None) -> SignIn:
+        """A browser session for a right password, opened from there.
 
         Raises SliceError UNAUTHENTICATED, or QUOTA_EXCEEDED after too many failures by e-mail or address.
         """
         account = await self._check(email, password, address)
-        return await self._open(account.user_id)
+        return await self.sign_in(account.user_id, address, user_agent)
 
-    async def _open(self, user_id: str) -> SignIn:
+    async def sign_in(self, user_id: str, address: str | None, user_agent: str | None) -> SignIn:
+        """A browser session for somebody who has proved to be this person. Raises SliceError UNAUTHENTICATED."""
         profile = await self._first_profile(user_id)
-        token, _ = await self._new_session(SessionKind.BROWSER, profile)
-        return SignIn(token, profile)
+        token, session = await self._new_session(SessionKind.BROWSER, profile, address, user_agent)
+        return SignIn(token, _through(profile, session.family))
 
     async def _first_profile(self, user_id: str) -> Profile:
         """The person acting in the first tenant of the list."""
@@ -175,12 +221,14 @@ class People:
         token, now_us = secrets.token_urlsafe(32), self._clock.now_us()
         return token, Session(_digest(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False)
 
-    async def _new_session(self, kind: SessionKind, profile: Profile) -> tuple[str, Session]:
+    async def _new_session(
+        self, kind: SessionKind, profile: Profile, address: str | None, user_agent: str | None
+    ) -> tuple[str, Session]:
         tenant = profile.user.tenant
         token, session = self._session(
             kind, profile.user.user_id, tenant.id if tenant else None, secrets.token_urlsafe(12)
         )
-        await self._sessions.add(session)
+        await self._sessions.add(session, address=address, user_agent=user_agent)
         return token, session
 
     async def _live(self, token: str, kind: SessionKind) -> Session:
@@ -190,29 +238,64 @@ class People:
             raise unauthenticated()
         return session
 
-    async def by_session(self, token: str) -> Profile:
+    async def by_session(self, token: str, address: str | None = None, user_agent: str | None = None) -> Profile:
         """Whose cookie this is; each use lets it live seven days more. Raises SliceError UNAUTHENTICATED."""
         session = await self._live(token, SessionKind.BROWSER)
         profile = await self.profile(session.user_id, session.tenant_id)
         if profile is None:
             raise unauthenticated()
-        expires_us = self._clock.now_us() + SESSION_US
-        if expires_us - session.expires_us > _EXTEND_AFTER_US:
-            await self._sessions.extend(session.token, expires_us)
-        return profile
+        if self._clock.now_us() - self._touched.get(session.family, session.created_us) >= _TOUCH_AFTER_US:
+            await self._touch(session, address, user_agent)
+        return _through(profile, session.family)
+
+    async def _touch(self, session: Session, address: str | None, user_agent: str | None) -> None:
+        """Write down a use."""
+        now_us = self._clock.now_us()
+        self._touched[session.family] = now_us
+        self._touched.move_to_end(session.family)
+        _bound(self._touched)
+        # Who reads need not care that nothing can be written at the moment.
+        with suppress(UnavailableError):
+            await self._sign_ins.touch(
+                session.user_id,
+                session.family,
+                used_us=now_us,
+                expires_us=now_us + SESSION_US,
+                address=address,
+                user_agent=user_agent,
+            )
 
     async def logout(self, token: str) -> None:
         """End the session of a cookie; an unknown one is no error."""
         session = await self._sessions.find(_digest(token))
         if session is not None:
-            await self._sessions.end_family(session.family)
+            await self.end_sign_in(session.user_id, session.family)
+
+    # ------------------------------------------------------------------------------------------------ sign-ins
+    async def sign_ins(self, user_id: str) -> Sequence[OpenSignIn]:
+        """The open sign-ins of a person, used last first."""
+        return await self._sign_ins.of_user(user_id, self._clock.now_us())
+
+    async def end_sign_in(self, user_id: str, family: str) -> bool:
+        """End one of a person's own, here at once and elsewhere within seconds; False if there is none."""
+        try:
+            return await self._sign_ins.end(user_id, family)
+        finally:
+            self.forget_profiles()
+
+    async def sign_out_everywhere(self, user_id: str) -> None:
+        """End every sign-in of a person."""
+        try:
+            await self._sessions.end_user(user_id)
+        finally:
+            self.forget_profiles()
 
     async def switch(self, token: str, tenant_id: str) -> Profile:
         """Let the cookie's session act in another tenant. Raises SliceError FORBIDDEN if not a member there."""
         session = await self._live(token, SessionKind.BROWSER)
         profile = await self._profile_in(session.user_id, tenant_id)
         await self._sessions.switch(session.token, tenant_id)
-        return profile
+        return _through(profile, session.family)
 
     async def _profile_in(self, user_id: str, tenant_id: str) -> Profile:
         profile = await self.profile(user_id, tenant_id)
@@ -221,18 +304,25 @@ class People:
         return profile
 
     # ------------------------------------------------------------------------------------------------ API clients
-    def _tokens(self, profile: Profile, refresh_token: str) -> Tokens:
+    async def _tokens(self, profile: Profile, refresh_token: str, family: str) -> Tokens:
         user = profile.user
-        access_token = self._signer.sign(
+        signer = await self._signers.current()
+        access_token = signer.sign(
             user.user_id,
             self._clock.now_us() // SECOND_US,
             tenant_id=user.tenant.id if user.tenant else None,
             role=user.role,
+            family=family,
         )
         return Tokens(access_token, LIFETIME_S, refresh_token, profile)
 
     async def tokens_by_password(
-        self, email: str, password: str, address: str | None, tenant_id: str | None = None
+        self,
+        email: str,
+        password: str,
+        address: str | None,
+        tenant_id: str | None = None,
+        user_agent: str | None = None,
     ) -> Tokens:
         """Access and refresh token for a right password, acting in `tenant_id` or in the first tenant."""
         account = await self._check(email, password, address)
@@ -240,10 +330,16 @@ class People:
             profile = await self._first_profile(account.user_id)
         else:
             profile = await self._profile_in(account.user_id, tenant_id)
-        token, _ = await self._new_session(SessionKind.REFRESH, profile)
-        return self._tokens(profile, token)
+        token, session = await self._new_session(SessionKind.REFRESH, profile, address, user_agent)
+        return await self._tokens(profile, token, session.family)
 
-    async def tokens_by_refresh(self, refresh_token: str, tenant_id: str | None = None) -> Tokens:
+    async def tokens_by_refresh(
+        self,
+        refresh_token: str,
+        tenant_id: str | None = None,
+        address: str | None = None,
+        user_agent: str | None = None,
+    ) -> Tokens:
         """A new pair for a refresh token, which ends by that; using it twice ends everything that came of it.
 
         Raises SliceError UNAUTHENTICATED, `ReusedTokenError` for the second use.
@@ -261,10 +357,13 @@ class People:
         token, new = self._session(SessionKind.REFRESH, old.user_id, tenant.id if tenant else None, old.family)
         if not await self._sessions.rotate(old.token, new):
             raise await self._reused(old)
-        return self._tokens(profile, token)
+        await self._touch(new, address, user_agent)
+        return await self._tokens(profile, token, new.family)
 
     async def _reused(self, session: Session) -> ReusedTokenError:
-        await self._sessions.end_family(session.family)
+        """Two parties hold a token that serves once: nobody can tell which is the thief."""
+        log.warning("refresh_token_used_twice", user_id=session.user_id, family=session.family)
+        await self.end_sign_in(session.user_id, session.family)
         return ReusedTokenError(await self.profile(session.user_id, session.tenant_id))
 
     # ------------------------------------------------------------------------------------------------ accounts
@@ -278,21 +377,25 @@ class People:
         platform_admin: bool = False,
     ) -> Account:
         """A new account. Raises SliceError INVALID for the password, CONFLICT for a taken e-mail."""
-        account = await self._account(email, name, password, platform_admin=platform_admin)
+        account = await self.new_account(email, name, password, platform_admin=platform_admin)
         await self._accounts.add(account, memberships)
         return account
 
-    async def _account(self, email: str, name: str, password: str, *, platform_admin: bool) -> Account:
-        kept = await self._passwords.hash(check_password(password))
+    async def new_account(self, email: str, name: str, password: str, *, platform_admin: bool = False) -> Account:
+        """An account that is kept nowhere yet. Raises SliceError INVALID for the password."""
+        kept = await self.hashed(password)
         return Account(secrets.token_hex(12), email, name or email.partition("@")[0], kept, platform_admin)
+
+    async def hashed(self, password: str, pointer: str = "/password") -> str:
+        """The argon2id string of a new password. Raises SliceError INVALID if it is too short or too long."""
+        return await self._passwords.hash(check_password(password, pointer))
 
     async def change_password(self, user: User, current: str, new: str, address: str | None) -> None:
         """Replace one's own password and end every session of the account."""
         check_password(new, "/newPassword")
         await self._check(user.email, current, address)
         await self._accounts.set_password(user.user_id, await self._passwords.hash(new))
-        await self._sessions.end_user(user.user_id)
-        self.forget_profiles()
+        await self.sign_out_everywhere(user.user_id)
 
     async def join(self, tenant: TenantNo, user_id: str, role: Role) -> None:
         """Make an account a member. Raises SliceError CONFLICT if it is one."""
@@ -314,16 +417,24 @@ class People:
         return token if offered else None
 
     async def set_up(
-        self, token: str, email: str, password: str, *, tenant_id: str, tenant_name: str, address: str | None
+        self,
+        token: str,
+        email: str,
+        password: str,
+        *,
+        tenant_id: str,
+        tenant_name: str,
+        address: str | None,
+        user_agent: str | None = None,
     ) -> SignIn:
         """Take up the offer: a platform administrator, who owns the first tenant.
 
         Raises SliceError UNAUTHENTICATED if the offer is not open, QUOTA_EXCEEDED after too many failures.
         """
         self._by_address.take(address or "unknown")
-        account = await self._account(email, "", password, platform_admin=True)
+        account = await self.new_account(email, "", password, platform_admin=True)
         tenant = await self._first_run.claim(_digest(token), self._clock.now_us(), account, tenant_id, tenant_name)
         if tenant is None:
             raise SliceError(Code.UNAUTHENTICATED, "This set-up link is not valid (any more).")
         self._by_address.give_back(address or "unknown")
-        return await self._open(account.user_id)
+        return await self.sign_in(account.user_id, address, user_agent)

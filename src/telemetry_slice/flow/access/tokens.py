@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +25,11 @@ MAX_TOKEN_CHARS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an access token says; `subject` is a user id or `CONSOLE`."""
+    """What an access token says; `subject` is a user id or `CONSOLE`, `family` the sign-in that it came of."""
 
     subject: str
     tenant_id: str | None
+    family: str | None
 
 
 def new_signing_key() -> dict[str, str]:
@@ -34,12 +37,33 @@ def new_signing_key() -> dict[str, str]:
     return {name: str(value) for name, value in OKPKey.generate_key("Ed25519").as_dict(private=True).items()}
 
 
+def kid_of(token: str) -> str | None:
+    """Which key a token says that it was signed with, to choose among one's own; None for what is no token at all."""
+    if len(token) > MAX_TOKEN_CHARS or not token.isascii() or token.count(".") != 2:
+        return None
+    encoded = token.partition(".")[0]
+    try:
+        header = json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    kid = header.get("kid") if isinstance(header, dict) else None
+    return kid if isinstance(kid, str) else None
+
+
 class Signer:
-    """Signs and verifies access tokens with one key."""
+    """Signs and verifies access tokens with one key.
+
+    Attributes:
+        kid: the key's name in tokens, its RFC 7638 thumbprint.
+    """
 
     def __init__(self, signing_key: Mapping[str, str]) -> None:
         self._key = OKPKey.import_key({name: signing_key[name] for name in ("kty", "crv", "x", "d")})
-        self._kid = self._key.thumbprint()
+        self.kid = self._key.thumbprint()
+
+    def private_jwk(self) -> dict[str, str]:
+        """The key itself."""
+        return {name: str(value) for name, value in self._key.as_dict(private=True).items()}
 
     def sign(
         self,
@@ -48,6 +72,7 @@ class Signer:
         *,
         tenant_id: str | None = None,
         role: str | None = None,
+        family: str | None = None,
         lifetime_s: int = LIFETIME_S,
     ) -> str:
         """A token for `subject` from `now_s` (seconds since the epoch) on."""
@@ -63,12 +88,14 @@ class Signer:
             claims["tenant"] = tenant_id
         if role is not None:
             claims["role"] = role
-        header = {"alg": ALGORITHM, "kid": self._kid, "typ": TYPE}
+        if family is not None:
+            claims["sid"] = family
+        header = {"alg": ALGORITHM, "kid": self.kid, "typ": TYPE}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
     def verify(self, token: str, now_s: int) -> Claims | None:
         """The claims of a valid token, None for anything else."""
-        if len(token) > MAX_TOKEN_CHARS or not token.isascii() or token.count(".") != 2:
+        if kid_of(token) != self.kid:
             return None
         try:
             decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
@@ -82,18 +109,21 @@ class Signer:
             ).validate(decoded.claims)
         except (JoseError, ValueError, TypeError):
             return None
-        header, claims = decoded.header, decoded.claims
-        if header.get("typ") != TYPE or header.get("kid") != self._kid:
+        claims = decoded.claims
+        if decoded.header.get("typ") != TYPE or not isinstance(claims["sub"], str):
             return None
         if claims["sub"] == CONSOLE and claims["exp"] - claims["iat"] > CONSOLE_LIFETIME_S:
             return None
-        tenant_id = claims.get("tenant")
-        return Claims(claims["sub"], tenant_id if isinstance(tenant_id, str) else None)
+        tenant_id, family = claims.get("tenant"), claims.get("sid")
+        return Claims(
+            claims["sub"],
+            tenant_id if isinstance(tenant_id, str) else None,
+            family if isinstance(family, str) else None,
+        )
 
-    def jwks(self) -> dict[str, Any]:
-        """The public key as a JWK set."""
-        public = self._key.as_dict(private=False)
-        return {"keys": [public | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+    def public_jwk(self) -> dict[str, Any]:
+        """The public key as others verify with it."""
+        return self._key.as_dict(private=False) | {"kid": self.kid, "use": "sig", "alg": ALGORITHM}
 
 
 def console_token(signing_key: Mapping[str, str], now_s: int, tenant_id: str | None = None) -> str:

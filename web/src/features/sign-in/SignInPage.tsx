@@ -1,4 +1,6 @@
-import { Paper, Title } from "@mantine/core";
+import { Paper, Text, Title } from "@mantine/core";
+import { Link } from "wouter";
+import { useSignInMethods } from "../../api/links";
 import { Centered } from "../../ui/Centered";
 import { Logo } from "../../ui/Icon";
 import { useTitle } from "../../ui/useTitle";
@@ -6,6 +8,7 @@ import { SignInForm } from "./SignInForm";
 
 export function SignInPage() {
   useTitle("Sign in");
+  const methods = useSignInMethods();
   return (
     <Centered>
       <div className="welcome">
@@ -17,6 +20,11 @@ export function SignInPage() {
       </div>
       <Paper withBorder p="lg" className="card">
         <SignInForm />
+        {methods.data?.resetByEmail && (
+          <Text size="sm" mt="md">
+            <Link href="/reset">Forgot your password?</Link>
+          </Text>
+        )}
       </Paper>
     </Centered>
   );
