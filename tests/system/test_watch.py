@@ -87,7 +87,10 @@ def test_a_taken_port_stops_nobody(start: Start) -> None:
     first = start("scheduler", TSLICE_WATCH_PORT=str(port))
     wait_until(lambda: status(port, "/health/ready") == 200, "the first", START_S)
     second = start("scheduler", TSLICE_WATCH_PORT=str(port))
-    log = Path(os.fspath(psutil.Process(second.pid).environ()["TSLICE_DATA"])) / "log"
+    # A child that has just been forked still has our environment.
+    environment = psutil.Process(second.pid).environ
+    wait_until(lambda: "TSLICE_DATA" in environment(), "the second to have begun", START_S)
+    log = Path(environment()["TSLICE_DATA"]) / "log"
     wait_until(lambda: "watch_port_taken" in log.read_text(), "the second to find it taken", START_S)
     assert second.poll() is None
     first.send_signal(signal.SIGTERM)
