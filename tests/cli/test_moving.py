@@ -11,6 +11,7 @@ from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.sqlite.registry import open_registry
 from telemetry_slice.flow.access import new_signing_key
+from telemetry_slice.model.audit import INSTALLATION
 
 
 @pytest.fixture
@@ -42,6 +43,22 @@ def test_a_tenant_is_moved_into_a_new_folder(run, folder, tmp_path):
     result = run("tenants", "import", parcel, "--data", tmp_path / "new")
     assert result.exit_code == 1
     assert "there is a tenant acme here already" in str(result.exception)
+
+
+def test_a_move_is_told_to_both_audits(run, folder, tmp_path):
+    parcel = tmp_path / "acme.tenant"
+    run("tenants", "export", "acme", parcel, "--data", folder)
+    run("tenants", "import", parcel, "--end-keys", "--data", tmp_path / "new")
+
+    async def told(data):
+        registry = open_registry(data / "registry.db", SystemClock())
+        records = await registry.audit.page(INSTALLATION, limit=9)
+        registry.close()
+        return [(r.entry.action, r.entry.resource, r.entry.target, r.entry.detail) for r in records]
+
+    assert asyncio.run(told(folder)) == [("export", "tenants", "acme", {"events": 0})]
+    imported = ("import", "tenants", "acme", {"events": 0, "keysEnded": True})
+    assert asyncio.run(told(tmp_path / "new")) == [imported]
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

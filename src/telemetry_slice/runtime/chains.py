@@ -1,4 +1,4 @@
-"""Whether the chains of the audit hold: asked by `tslice doctor`."""
+"""The audit without a server: whether its chains hold, and what verbs do to the databases themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..engines.sql.registry import Registry, registry_over
 from ..engines.sqlite.files import REGISTRY
 from ..engines.sqlite.registry import open_database
 from ..flow.audit import verify
-from ..model.audit import INSTALLATION
+from ..model.audit import INSTALLATION, Actor, ActorKind, AuditEntry, AuditOutcome, Detail
 from ..settings import Settings
 
 
@@ -24,7 +24,7 @@ class Chains:
 
 async def examine_chains(settings: Settings) -> Chains:
     """Read every chain of the installation. Raises UnavailableError."""
-    registry = _open(settings)
+    registry = _registry_of(settings)
     try:
         audit, tenants = registry.audit, {tenant.no: tenant.id for tenant in await registry.tenants.list()}
         chains = await audit.chains()
@@ -42,11 +42,22 @@ async def examine_chains(settings: Settings) -> Chains:
         registry.close()
 
 
-def _open(settings: Settings) -> Registry:
+async def tell_installation(settings: Settings, action: str, tenant_id: str, detail: Detail) -> None:
+    """Tell the installation's audit what the person at this machine did to a tenant. Raises UnavailableError."""
+    registry = _registry_of(settings)
+    actor, now_us = Actor(ActorKind.CONSOLE, "console", ""), SystemClock().now_us()
+    entry = AuditEntry(now_us, actor, action, "tenants", tenant_id, tenant_id, None, None, AuditOutcome.DONE, detail)
+    try:
+        await registry.audit.append(INSTALLATION, entry)
+    finally:
+        registry.close()
+
+
+def _registry_of(settings: Settings) -> Registry:
     if settings.distributed:
         # The server's driver is an extra that a data folder does without.
         from ..engines.postgres.registry import open_registry  # noqa: PLC0415
 
         return open_registry(settings.database_url or "", SystemClock())
-    # As it is: the doctor changes nothing.
+    # As it is: nothing is migrated here.
     return registry_over(open_database(settings.data / REGISTRY, name="registry"), SystemClock())

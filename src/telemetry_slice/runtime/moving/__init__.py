@@ -14,9 +14,12 @@ from typing import Protocol, cast
 from ...engines.inprocess import SystemClock
 from ...engines.parcel import ParcelReader, ParcelWriter
 from ...flow.moving import check_fits, examine, move
+from ...model.audit import Detail
+from ...model.errors import UnavailableError
 from ...model.placement import SHARED, Placement, PlacementKind
 from ...ports.moving import MoveRefusedError, TenantSink, TenantSource
 from ...settings import Settings
+from ..chains import tell_installation
 
 Said = Callable[[str], None]
 
@@ -73,6 +76,7 @@ def export_tenant(settings: Settings, tenant_id: str, target: Path, said: Said) 
         reader = ParcelReader(parcel.draft)
         found = examine(reader, now_us)
         parcel.commit()
+    _tell(settings, "export", tenant_id, {"events": found.rows["claims"]}, said)
     return Moved(reader.head.tenant_id, found.rows, found.live_keys, 0)
 
 
@@ -104,6 +108,7 @@ def import_tenant(
         if moved != found.rows:
             raise MoveRefusedError(f"{source} was changed while it was read")
         sink.commit()
+    _tell(settings, "import", parcel.head.tenant_id, {"events": moved["claims"], "keysEnded": end_keys}, said)
     ended = found.live_keys if end_keys else 0
     return Moved(parcel.head.tenant_id, moved, found.live_keys - ended, ended)
 
@@ -116,6 +121,14 @@ def _placement(settings: Settings, tenant_id: str, kind: PlacementKind, database
     from ..placing import place  # noqa: PLC0415 - as the end itself
 
     return asyncio.run(place(settings, tenant_id, kind, database))
+
+
+def _tell(settings: Settings, action: str, tenant_id: str, detail: Detail, said: Said) -> None:
+    """The tenant is where it was to go: that the audit cannot be reached does not undo it."""
+    try:
+        asyncio.run(tell_installation(settings, action, tenant_id, detail))
+    except UnavailableError as error:
+        said(f"warning: the audit was not told: {error}")
 
 
 def _progress(said: Said) -> Callable[[str, int], None]:
