@@ -126,6 +126,7 @@ def errors_page() -> str:
 CONDITIONS = {
     Permission.MAKE_OWNERS: ["a change of users that makes or unmakes an owner"],
     Permission.JOIN_ACCOUNTS: ["a user added without a password"],
+    Permission.RESET_ACCOUNTS: ["a reset of a user of several tenants, or of a platform administrator"],
 }
 """Permissions that a route asks for besides its own."""
 

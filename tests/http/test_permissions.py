@@ -103,7 +103,8 @@ async def as_(house, people):
         if PROMISED.may.get(route) == GRANTS[Permission.SEND_TELEMETRY]:
             # The road of events knows no cookies.
             now_s = house.platform.services.clock.now_us() // 1_000_000
-            return {"Authorization": f"Bearer {people._signer.sign(ids[who], now_s, tenant_id=tenant.id)}"}
+            signer = await people._signers.current()
+            return {"Authorization": f"Bearer {signer.sign(ids[who], now_s, tenant_id=tenant.id)}"}
         signed_in = await people._open(ids[who])
         return CSRF | {"Cookie": f"tslice_session={signed_in.token}"}
 
