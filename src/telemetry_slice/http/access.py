@@ -20,7 +20,7 @@ from .principal import (
     user_agent,
 )
 from .problems import problems
-from .schemas import Email, Name, NewTenantId, Password, Wire
+from .schemas import Email, FactorCode, Name, NewTenantId, Password, Wire
 
 router = APIRouter(tags=["access"])
 _COOKIE_S = 7 * 24 * 3600
@@ -59,10 +59,11 @@ class Me(Wire):
 
 
 class Login(Wire):
-    """E-mail and password."""
+    """E-mail and password, and a code where the answer has been `second_factor_needed`."""
 
     email: Email
     password: Password
+    code: FactorCode | None = None
 
 
 class PasswordGrant(Wire):
@@ -72,6 +73,7 @@ class PasswordGrant(Wire):
     email: Email
     password: Password
     tenant_id: str | None = None
+    code: FactorCode | None = None
 
 
 class RefreshGrant(Wire):
@@ -192,7 +194,7 @@ async def login(body: Login, services: TheServices, request: Request, response: 
     """Open a browser session; the cookie is set."""
     require_same_origin(request)
     people = services.access.people
-    signed_in = await people.login(body.email, body.password, client_address(request), user_agent(request))
+    signed_in = await people.login(body.email, body.password, client_address(request), user_agent(request), body.code)
     return open_session(request, response, signed_in)
 
 
@@ -223,7 +225,9 @@ async def issue_token(
     """Tokens for an API client. A refresh token serves once; using it again ends all that came of it."""
     people, address, agent = services.access.people, client_address(request), user_agent(request)
     if isinstance(body, PasswordGrant):
-        return _pair(await people.tokens_by_password(body.email, body.password, address, body.tenant_id, agent))
+        return _pair(
+            await people.tokens_by_password(body.email, body.password, address, body.tenant_id, agent, body.code)
+        )
     return _pair(await people.tokens_by_refresh(body.refresh_token, body.tenant_id, address, agent))
 
 

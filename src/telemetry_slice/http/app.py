@@ -22,6 +22,7 @@ from . import (
     page,
     problems,
     query,
+    second_factor,
     sessions,
     telemetry,
     tenants,
@@ -36,6 +37,7 @@ __all__ = ["ASGIApp", "create_app"]
 ROUTERS: tuple[APIRouter, ...] = (
     access.router,
     sessions.router,
+    second_factor.router,
     tenants.router,
     users.router,
     links.router,
