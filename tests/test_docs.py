@@ -32,6 +32,7 @@ CODES = {
     Code.MALFORMED: "not JSON, a broken encoding, a truncated body",
     Code.INVALID: "well-formed, but a field is at fault; `errors` says which",
     Code.UNAUTHENTICATED: "no credential, or one that is unknown, expired or revoked",
+    Code.SECOND_FACTOR_NEEDED: "e-mail and password are right: repeat with `code`",
     Code.FORBIDDEN: "the credential is good, and not for this",
     Code.NOT_FOUND: "does not exist, or belongs to another tenant",
     Code.CONFLICT: "the name is taken, or the change would break a rule",

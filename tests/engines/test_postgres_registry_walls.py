@@ -10,7 +10,7 @@ from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
-from telemetry_slice.engines.sql.signing_in_tables import links, sign_ins
+from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
 from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
 from telemetry_slice.ports.signing_in import Link, LinkKind
@@ -26,7 +26,7 @@ _FUNCTIONS = (
     "touch_keys",
 )
 WALLED = (accounts, device_tags, devices, keys, links, memberships)
-OF_PERSONS = (accounts, memberships, sign_ins)
+OF_PERSONS = (accounts, memberships, recovery_codes, second_factors, sign_ins)
 NAMES = {
     accounts: "email",
     device_tags: "tag",
@@ -63,6 +63,8 @@ async def two_tenants(registry):
         )
         invitation = Link(mark.encode(), mark, LinkKind.INVITATION, mark, tenant.no, Role.VIEWER, None, 1, 1 << 60)
         await registry.signing_in.links.add(invitation)
+        await registry.signing_in.second_factors.offer(mark, mark)
+        await registry.signing_in.second_factors.confirm(mark, mark, 1, [bytes(32)])
         owners.append(tenant)
     return owners
 

@@ -33,6 +33,8 @@ PASSWORD = "correct horse battery"
 WAIT = {"Prefer": "wait=10"}
 EVENT = {"eventId": "matrix", "deviceId": "{deviceId}", "recordedAt": 1_780_000_000_000}
 V1 = EVENT | {"type": "t", "value": 1}
+NEW_USER = {"email": "{who}@{tenantId}.example", "role": "viewer", "password": PASSWORD}
+SETUP = {"token": "x", "email": "x@example.org", "password": PASSWORD, "tenantId": "x", "tenantName": "x"}
 V2 = EVENT | {"measurements": {"t": 1}}
 
 # Who may, what its own tenant's service key and owner are told, and a valid body. Texts in braces are the path's.
@@ -43,11 +45,7 @@ ROUTES = {
     "GET /.well-known/jwks.json": ("public", 200, None),
     "POST /api/v1/auth/login": ("public", 401, {"email": "nobody@example.org", "password": "x"}),
     "POST /api/v1/auth/token": ("public", 401, {"grantType": "refresh", "refreshToken": "x"}),
-    "POST /api/v1/auth/setup": (
-        "public",
-        401,
-        {"token": "x", "email": "x@example.org", "password": PASSWORD, "tenantId": "x", "tenantName": "x"},
-    ),
+    "POST /api/v1/auth/setup": ("public", 401, SETUP),
     "GET /api/v1/auth/methods": ("public", 200, None),
     "POST /api/v1/auth/invitation": ("public", 401, {"token": "x"}),
     "POST /api/v1/auth/invitation/accept": ("public", 401, {"token": "x", "password": PASSWORD}),
@@ -57,6 +55,10 @@ ROUTES = {
     "POST /api/v2/telemetry": ("ingest", 202, V2),
     "GET /api/v1/me": ("anyone", 200, None),
     "GET /api/v1/me/sessions": ("person", 200, None),
+    "GET /api/v1/me/second-factor": ("person", 200, None),
+    "POST /api/v1/me/second-factor": ("person", 401, {"password": "x"}),
+    "POST /api/v1/me/second-factor/confirm": ("person", 422, {"code": "000000"}),
+    "POST /api/v1/me/second-factor/remove": ("person", 401, {"password": "x", "code": "000000"}),
     "DELETE /api/v1/me/sessions/{sessionId}": ("person", 204, None),
     "POST /api/v1/auth/logout": ("anyone", 204, None),
     "GET /api/v1/status": ("anyone", 200, None),
@@ -90,11 +92,7 @@ ROUTES = {
     "POST /api/v1/keys/{keyId}/rotate": ("administer", 201, {"overlapSeconds": 0}),
     "DELETE /api/v1/keys/{keyId}": ("administer", 204, None),
     "GET /api/v1/users": ("administer", 200, None),
-    "POST /api/v1/users": (
-        "administer",
-        201,
-        {"email": "{who}@{tenantId}.example", "role": "viewer", "password": PASSWORD},
-    ),
+    "POST /api/v1/users": ("administer", 201, NEW_USER),
     "POST /api/v1/users/{userId}/reset": ("administer", 201, None),
     "GET /api/v1/invitations": ("administer", 200, None),
     "POST /api/v1/invitations": ("administer", 201, {"email": "{who}@elsewhere.example", "role": "viewer"}),

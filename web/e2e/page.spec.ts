@@ -268,3 +268,18 @@ test("a forgotten password is asked for and set anew", async ({ page }) => {
     await expect(page.getByText(outcome ?? "")).toBeVisible();
   }
 });
+
+test("a second factor is asked for after the password", async ({ page }) => {
+  server.secondFactor = true;
+  await signIn(page);
+  const code = page.getByLabel("Code");
+  await expect(code).toBeFocused();
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await inspect(page);
+  await code.fill("000000");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toContainText("code is not right");
+  await code.fill("123 456");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
+});

@@ -39,6 +39,8 @@ export class RecordedServer {
   private sequence = 0;
   private heartbeats: ReturnType<typeof setInterval> | undefined;
   signedIn = false;
+  /** Is a code asked for beside the password? */
+  secondFactor = false;
   /** Accept live connections? */
   streaming = true;
   balanced = true;
@@ -111,6 +113,10 @@ export class RecordedServer {
     const path = url.pathname.replace("/api/v1", "");
     if (path === "/auth/login") {
       if (body.password !== "correct horse") return problem(401, "Unauthorized", "Wrong email or password");
+      if (this.secondFactor && body.code !== "123 456") {
+        const type = `urn:telemetry-slice:problem:${body.code ? "unauthenticated" : "second_factor_needed"}`;
+        return { status: 401, body: { type, title: "A second factor is needed", status: 401, detail: "A code" } };
+      }
       this.signedIn = true;
       return ok(me);
     }

@@ -23,7 +23,7 @@ from .principal import (
     user_agent,
 )
 from .problems import problems
-from .schemas import Email, Name, NewTenantId, Password, Wire
+from .schemas import Email, FactorCode, Name, NewTenantId, Password, Wire
 from .services import services_of
 
 router = APIRouter(tags=["access"], route_class=AuditedRoute)
@@ -63,10 +63,11 @@ class Me(Wire):
 
 
 class Login(Wire):
-    """E-mail and password."""
+    """E-mail and password, and a code where the answer has been `second_factor_needed`."""
 
     email: Email
     password: Password
+    code: FactorCode | None = None
 
 
 class PasswordGrant(Wire):
@@ -76,6 +77,7 @@ class PasswordGrant(Wire):
     email: Email
     password: Password
     tenant_id: str | None = None
+    code: FactorCode | None = None
 
 
 class RefreshGrant(Wire):
@@ -164,8 +166,11 @@ async def tell_sign_in(request: Request, profile: Profile, by: str) -> None:
     )
 
 
-def _refused_sign_in(request: Request, email: str, by: str) -> None:
+def _refused_sign_in(request: Request, email: str, by: str, error: SliceError) -> None:
     """Tell the tenant in which the account would have acted; of an unknown one, the installation."""
+    if error.code == Code.SECOND_FACTOR_NEEDED:
+        # Half of a sign-in.
+        return
     services = services_of(request)
 
     async def work() -> None:
@@ -229,9 +234,9 @@ async def login(body: Login, services: TheServices, request: Request, response: 
     require_same_origin(request)
     address, agent = client_address(request), user_agent(request)
     try:
-        signed_in = await services.access.people.login(body.email, body.password, address, agent)
-    except SliceError:
-        _refused_sign_in(request, body.email, "password")
+        signed_in = await services.access.people.login(body.email, body.password, address, agent, body.code)
+    except SliceError as error:
+        _refused_sign_in(request, body.email, "password", error)
         raise
     await tell_sign_in(request, signed_in.profile, "password")
     return open_session(request, response, signed_in)
@@ -278,9 +283,11 @@ async def issue_token(
     people, address, agent = services.access.people, client_address(request), user_agent(request)
     if isinstance(body, PasswordGrant):
         try:
-            tokens = await people.tokens_by_password(body.email, body.password, address, body.tenant_id, agent)
-        except SliceError:
-            _refused_sign_in(request, body.email, "password for tokens")
+            tokens = await people.tokens_by_password(
+                body.email, body.password, address, body.tenant_id, agent, body.code
+            )
+        except SliceError as error:
+            _refused_sign_in(request, body.email, "password for tokens", error)
             raise
         await tell_sign_in(request, tokens.profile, "password for tokens")
         return _pair(tokens)

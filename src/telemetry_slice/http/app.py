@@ -23,6 +23,7 @@ from . import (
     page,
     problems,
     query,
+    second_factor,
     sessions,
     telemetry,
     tenants,
@@ -37,6 +38,7 @@ __all__ = ["ASGIApp", "create_app"]
 ROUTERS: tuple[APIRouter, ...] = (
     access.router,
     sessions.router,
+    second_factor.router,
     tenants.router,
     users.router,
     audit.router,

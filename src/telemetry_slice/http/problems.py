@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 STATUS: dict[Code, int] = {
     Code.MALFORMED: 400,
     Code.INVALID: 422,
+    Code.SECOND_FACTOR_NEEDED: 401,
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
@@ -38,6 +39,7 @@ TITLES: dict[Code, str] = {
     Code.MALFORMED: "The request cannot be read",
     Code.INVALID: "The request is not valid",
     Code.UNAUTHENTICATED: "A valid credential is needed",
+    Code.SECOND_FACTOR_NEEDED: "A second factor is needed",
     Code.FORBIDDEN: "Not allowed",
     Code.NOT_FOUND: "Not found",
     Code.CONFLICT: "In conflict with what is there",
@@ -103,7 +105,7 @@ def problem_headers(error: SliceError) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    if error.code == Code.UNAUTHENTICATED:
+    if STATUS[error.code] == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
 

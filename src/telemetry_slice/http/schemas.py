@@ -38,3 +38,4 @@ NewTenantId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62
 DatabaseName = Annotated[str, StringConstraints(max_length=64), Plain]
 Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$", max_length=254), Plain]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+FactorCode = Annotated[str, StringConstraints(min_length=6, max_length=40), Plain]

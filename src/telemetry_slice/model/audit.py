@@ -1,7 +1,7 @@
 """The audit: who did what, kept in chains of hashes. A chain is of one tenant, or of the installation.
 
 The hash of a record is over its own fields and the hash before it, so that no record can be changed, removed, inserted
-or moved without the rest of the chain telling. docs/adr/0021 says why it is so.
+or moved without the rest of the chain telling. docs/adr/0022 says why it is so.
 """
 
 from __future__ import annotations

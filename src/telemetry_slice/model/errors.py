@@ -12,6 +12,7 @@ class Code(StrEnum):
     MALFORMED = "malformed"
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
+    SECOND_FACTOR_NEEDED = "second_factor_needed"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"

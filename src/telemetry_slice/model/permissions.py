@@ -66,6 +66,9 @@ class Permission(StrEnum):
     END_OWN_SESSION = "end own session"
     END_OWN_SESSIONS = "end own sessions"
     CHANGE_OWN_SESSION = "change own session"
+    READ_OWN_SECOND_FACTOR = "read own second factor"
+    ADD_OWN_SECOND_FACTOR = "add own second factor"
+    REMOVE_OWN_SECOND_FACTOR = "remove own second factor"
     CHANGE_OWN_PASSWORD = "change own password"  # noqa: S105 - no password
     READ_AUDIT = "read audit"
     EXPORT_AUDIT = "export audit"
@@ -141,6 +144,9 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.END_OWN_SESSION: _ANYONE,
     Permission.END_OWN_SESSIONS: frozenset({Party.USER}),
     Permission.CHANGE_OWN_SESSION: frozenset({Party.USER}),
+    Permission.READ_OWN_SECOND_FACTOR: frozenset({Party.USER}),
+    Permission.ADD_OWN_SECOND_FACTOR: frozenset({Party.USER}),
+    Permission.REMOVE_OWN_SECOND_FACTOR: frozenset({Party.USER}),
     Permission.CHANGE_OWN_PASSWORD: frozenset({Party.USER}),
     Permission.READ_AUDIT: _ADMINISTRATORS,
     Permission.EXPORT_AUDIT: _ADMINISTRATORS,

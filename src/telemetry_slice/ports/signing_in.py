@@ -144,6 +144,42 @@ class Links(Protocol):
         """Replace the argon2id string, end every sign-in and every such link of the person; False if it is not open."""
 
 
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """A person's authenticator.
+
+    Attributes:
+        sealed: its secret, readable with the installation's own secrets alone.
+        confirmed: whether a code of it was shown, and so whether it is asked for.
+        recovery_codes: how many are left.
+    """
+
+    sealed: str
+    confirmed: bool
+    recovery_codes: int
+
+
+class SecondFactors(Protocol):
+    """At most one authenticator of each person, and codes for who has lost it, as hashes."""
+
+    async def get(self, user_id: str) -> SecondFactor | None: ...
+
+    async def offer(self, user_id: str, sealed: str) -> bool:
+        """Keep one that is to be confirmed, instead of another such one; False if one is confirmed."""
+
+    async def confirm(self, user_id: str, sealed: str, step: int, recovery: Sequence[bytes]) -> bool:
+        """Let the one that was offered be asked for from now on; False if it is not (any more) that one."""
+
+    async def use_step(self, user_id: str, step: int) -> bool:
+        """Take the code of a time step; False if it, or a later one, was taken."""
+
+    async def use_recovery(self, user_id: str, code: bytes) -> bool:
+        """Take a recovery code; False if there is none (any more)."""
+
+    async def remove(self, user_id: str) -> bool:
+        """Ask for none any more; False if there is none."""
+
+
 class SigningIn(Protocol):
     """All of it, over the registry's database."""
 
@@ -155,3 +191,6 @@ class SigningIn(Protocol):
 
     @property
     def links(self) -> Links: ...
+
+    @property
+    def second_factors(self) -> SecondFactors: ...

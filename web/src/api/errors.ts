@@ -12,6 +12,8 @@ export class ApiError extends Error {
     readonly title: string,
     readonly detail: string,
     readonly fields: FieldError[] = [],
+    /** What kind of refusal it is, as docs/reference/errors.md lists them. */
+    readonly code = "",
   ) {
     super(detail || title);
     this.name = "ApiError";
@@ -31,7 +33,8 @@ export function toApiError(body: unknown, response: Response | undefined): unkno
   const fields = Array.isArray(problem.errors)
     ? (problem.errors as FieldError[]).filter((field) => typeof field?.detail === "string")
     : [];
-  return new ApiError(response.status, title, detail, fields);
+  const code = typeof problem.type === "string" ? problem.type.slice(problem.type.lastIndexOf(":") + 1) : "";
+  return new ApiError(response.status, title, detail, fields, code);
 }
 
 /** What to tell a person about any failure. */

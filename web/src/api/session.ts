@@ -24,7 +24,7 @@ export function useMe() {
 export function useSignIn() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (credentials: { email: string; password: string }) => sdk.login({ body: credentials }),
+    mutationFn: (credentials: { email: string; password: string; code?: string }) => sdk.login({ body: credentials }),
     onSuccess: (me) => cache.setQueryData(meKey, me),
   });
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .database import Database
 from .links import SqlLinks
+from .second_factors import SqlSecondFactors
 from .sessions import SqlSignIns
 from .signing_keys import SqlSigningKeys
 
@@ -17,8 +18,9 @@ class SqlSigningIn:
     sign_ins: SqlSignIns
     signing_keys: SqlSigningKeys
     links: SqlLinks
+    second_factors: SqlSecondFactors
 
 
 def signing_in_over(database: Database) -> SqlSigningIn:
     """The ports of a registry that is up to date."""
-    return SqlSigningIn(SqlSignIns(database), SqlSigningKeys(database), SqlLinks(database))
+    return SqlSigningIn(SqlSignIns(database), SqlSigningKeys(database), SqlLinks(database), SqlSecondFactors(database))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table
 
 from .registry_tables import registry_metadata
 from .types import TEXT
@@ -46,4 +46,21 @@ links = Table(
     Column("expires_us", BigInteger, nullable=False),
     Index(None, "tenant_no"),
     Index(None, "user_id"),
+)
+
+second_factors = Table(
+    "second_factors",
+    registry_metadata,
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", TEXT, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    # The time step whose code was taken last: none is taken twice.
+    Column("last_step", BigInteger, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    registry_metadata,
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("code", LargeBinary(32), primary_key=True),
 )

@@ -16,6 +16,7 @@ from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
 from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People, Profile, ReusedTokenError, SignIn, Tokens
+from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
@@ -68,6 +69,7 @@ class Access:
         keys: issue, rotate, revoke, forget.
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
+        second_factors: codes beside the password.
         signers: the keys of access tokens.
     """
 
@@ -88,7 +90,10 @@ class Access:
         self._console = Signer(secrets.signing_key)
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
-        self.people = People(registry, self.signers, clock, monotonic=monotonic)
+        self.second_factors = SecondFactors(
+            registry.signing_in.second_factors, secrets.pepper, clock, monotonic=monotonic
+        )
+        self.people = People(registry, self.signers, self.second_factors, clock, monotonic=monotonic)
         self.links = OneTimeLinks(registry, self.people, clock, post=post, public_url=public_url, monotonic=monotonic)
 
     def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:

@@ -22,6 +22,7 @@ from ...ports.registry import Account, Membership, Registry, Session, SessionKin
 from ...ports.signing_in import OpenSignIn
 from .keys import unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD, Brake, Passwords
+from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import LIFETIME_S, Claims
 
@@ -101,6 +102,7 @@ class People:
         self,
         registry: Registry,
         signers: Signers,
+        second_factors: SecondFactors,
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -110,6 +112,7 @@ class People:
         self._sign_ins = registry.signing_in.sign_ins
         self._first_run = registry.first_run
         self._signers = signers
+        self._second_factors = second_factors
         self._clock = clock
         self._now = monotonic
         self._passwords = Passwords()
@@ -182,6 +185,12 @@ class People:
         return True
 
     # ------------------------------------------------------------------------------------------------ signing in
+    async def check(self, email: str, password: str, address: str | None, code: str | None) -> Account:
+        """The account of a right password, and of a right code where one is asked for. Raises SliceError."""
+        account = await self._check(email, password, address)
+        await self._second_factors.check(account.user_id, code)
+        return account
+
     async def _check(self, email: str, password: str, address: str | None) -> Account:
         """The account of a right password; as slow for an unknown e-mail. Raises SliceError."""
         by_email, by_address = email.casefold(), address or "unknown"
@@ -194,12 +203,19 @@ class People:
         self._by_address.give_back(by_address)
         return account
 
-    async def login(self, email: str, password: str, address: str | None, user_agent: str | None = None) -> SignIn:
+    async def prove(self, user: User, password: str, address: str | None) -> None:
+        """Make sure that it is the person who calls, not a session left open. Raises SliceError."""
+        await self._check(user.email, password, address)
+
+    async def login(
+        self, email: str, password: str, address: str | None, user_agent: str | None = None, code: str | None = None
+    ) -> SignIn:
         """A browser session for a right password, opened from there.
 
-        Raises SliceError UNAUTHENTICATED, or QUOTA_EXCEEDED after too many failures by e-mail or address.
+        Raises SliceError UNAUTHENTICATED, SECOND_FACTOR_NEEDED where a `code` is asked for, or QUOTA_EXCEEDED after too
+        many failures by e-mail or address.
         """
-        account = await self._check(email, password, address)
+        account = await self.check(email, password, address, code)
         return await self.sign_in(account.user_id, address, user_agent)
 
     async def sign_in(self, user_id: str, address: str | None, user_agent: str | None) -> SignIn:
@@ -323,9 +339,10 @@ class People:
         address: str | None,
         tenant_id: str | None = None,
         user_agent: str | None = None,
+        code: str | None = None,
     ) -> Tokens:
         """Access and refresh token for a right password, acting in `tenant_id` or in the first tenant."""
-        account = await self._check(email, password, address)
+        account = await self.check(email, password, address, code)
         if tenant_id is None:
             profile = await self._first_profile(account.user_id)
         else:

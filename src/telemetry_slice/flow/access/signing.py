@@ -7,21 +7,18 @@ until the last token that it has signed has ended: whoever verifies with the pub
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from ...model.errors import UnavailableError
 from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.signing_in import SigningKeyRecord, SigningKeys
+from .sealing import Seal
 from .tokens import LIFETIME_S, Signer, new_signing_key
 
 log = structlog.get_logger()
@@ -31,7 +28,6 @@ FRESH_S = 4.0
 _STRANGER_S = 1.0
 """How often, at most, a name that is not known makes the registry be read before its time."""
 _KEPT_US = (LIFETIME_S + 60) * SECOND_US
-_SEAL = {"alg": "dir", "enc": "A256GCM"}
 
 
 class Signers:
@@ -50,7 +46,7 @@ class Signers:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
-        self._seal = OctKey.import_key(hmac.digest(pepper, b"telemetry-slice: signing keys", "sha256"))
+        self._seal = Seal(pepper, "signing keys")
         self._first = first
         self._clock = clock
         self._now = monotonic
@@ -134,15 +130,11 @@ class Signers:
 
     def _sealed(self, signer: Signer) -> str:
         """RFC 7517, 7: an encrypted JWK."""
-        content = json.dumps(signer.private_jwk())
-        return jwe.encrypt_compact({**_SEAL, "kid": signer.kid}, content, self._seal)
+        return self._seal.close(json.dumps(signer.private_jwk()), signer.kid)
 
     def _open(self, record: SigningKeyRecord) -> Signer | None:
-        try:
-            content = jwe.decrypt_compact(record.sealed, self._seal, algorithms=list(_SEAL.values())).plaintext
-            signer = Signer(json.loads(content or b""))
-        except (JoseError, ValueError, KeyError, TypeError):
-            signer = None
+        content = self._seal.open(record.sealed, record.kid)
+        signer = None if content is None else Signer(json.loads(content))
         if signer is None or signer.kid != record.kid:
             log.error("signing_key_not_readable", kid=record.kid, hint="is secrets.json that of the installation?")
             return None

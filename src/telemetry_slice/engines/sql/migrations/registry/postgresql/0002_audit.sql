@@ -1,4 +1,4 @@
--- Rights and walls of the audit on PostgreSQL; docs/adr/0021 says why they are so.
+-- Rights and walls of the audit on PostgreSQL; docs/adr/0022 says why they are so.
 
 -- Appended to and read; nobody but the owner, whom nobody signs in as, could change or delete.
 GRANT SELECT, INSERT ON audit TO tslice_api;

@@ -29,3 +29,15 @@ CREATE FUNCTION link_named(secret_hash bytea) RETURNS TABLE (
 $$;
 REVOKE ALL ON FUNCTION link_named(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION link_named(bytea) TO tslice_api;
+
+-- A second factor is its person's alone.
+GRANT SELECT, INSERT, UPDATE, DELETE ON second_factors TO tslice_api;
+GRANT SELECT, INSERT, DELETE ON recovery_codes TO tslice_api;
+ALTER TABLE second_factors ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE recovery_codes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY api ON second_factors TO tslice_api
+    USING (user_id = (SELECT NULLIF(current_setting('app.user', true), '')))
+    WITH CHECK (user_id = (SELECT NULLIF(current_setting('app.user', true), '')));
+CREATE POLICY api ON recovery_codes TO tslice_api
+    USING (user_id = (SELECT NULLIF(current_setting('app.user', true), '')))
+    WITH CHECK (user_id = (SELECT NULLIF(current_setting('app.user', true), '')));

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 revision = "0003"
 down_revision = "0002"
@@ -64,7 +64,24 @@ links = Table(
     Index(None, "user_id"),
 )
 
-TABLES = [sign_ins, signing_keys, links]
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", TEXT, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    # The time step whose code was taken last: none is taken twice.
+    Column("last_step", BigInteger, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", ForeignKey("accounts.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("code", LargeBinary(32), primary_key=True),
+)
+
+TABLES = [sign_ins, signing_keys, links, second_factors, recovery_codes]
 
 
 def upgrade() -> None:
