@@ -14,6 +14,7 @@ import pytest_asyncio
 from telemetry_slice.model import permissions
 from telemetry_slice.model.permissions import GRANTS, Party, Permission, parties
 from telemetry_slice.model.tenancy import Console, DeviceKey, GatewayKey, Role, Scope, ServiceKey, User
+from telemetry_slice.ports.registry import SessionKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,8 +106,9 @@ async def as_(house, people):
             now_s = house.platform.services.clock.now_us() // 1_000_000
             signer = await people._signers.current()
             return {"Authorization": f"Bearer {signer.sign(ids[who], now_s, tenant_id=tenant.id)}"}
-        signed_in = await people._open(ids[who])
-        return CSRF | {"Cookie": f"tslice_session={signed_in.token}"}
+        profile = await people._first_profile(ids[who])
+        token, _ = await people._new_session(SessionKind.BROWSER, profile, None, None)
+        return CSRF | {"Cookie": f"tslice_session={token}"}
 
     return headers
 

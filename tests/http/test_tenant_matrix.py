@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
+from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
 from tests.http.walls import KINDS
 
 from telemetry_slice.engines.sql.letters import LetterReads
@@ -29,90 +30,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("house", kinds, indirect=True, scope="module")
 
 
-PASSWORD = "correct horse battery"
-WAIT = {"Prefer": "wait=10"}
-EVENT = {"eventId": "matrix", "deviceId": "{deviceId}", "recordedAt": 1_780_000_000_000}
-V1 = EVENT | {"type": "t", "value": 1}
-NEW_USER = {"email": "{who}@{tenantId}.example", "role": "viewer", "password": PASSWORD}
-SETUP = {"token": "x", "email": "x@example.org", "password": PASSWORD, "tenantId": "x", "tenantName": "x"}
-V2 = EVENT | {"measurements": {"t": 1}}
-
-# Who may, what its own tenant's service key and owner are told, and a valid body. Texts in braces are the path's.
-ROUTES = {
-    "GET /health": ("public", 200, None),
-    "GET /health/ready": ("public", 200, None),
-    "GET /metrics": ("public", 200, None),
-    "GET /.well-known/jwks.json": ("public", 200, None),
-    "POST /api/v1/auth/login": ("public", 401, {"email": "nobody@example.org", "password": "x"}),
-    "POST /api/v1/auth/token": ("public", 401, {"grantType": "refresh", "refreshToken": "x"}),
-    "POST /api/v1/auth/setup": ("public", 401, SETUP),
-    "GET /api/v1/auth/methods": ("public", 200, None),
-    "POST /api/v1/auth/invitation": ("public", 401, {"token": "x"}),
-    "POST /api/v1/auth/invitation/accept": ("public", 401, {"token": "x", "password": PASSWORD}),
-    "POST /api/v1/auth/reset": ("public", 403, {"email": "nobody@example.org"}),
-    "POST /api/v1/auth/reset/confirm": ("public", 401, {"token": "x", "newPassword": PASSWORD}),
-    "POST /api/v1/telemetry": ("ingest", 202, V1),
-    "POST /api/v2/telemetry": ("ingest", 202, V2),
-    "GET /api/v1/me": ("anyone", 200, None),
-    "GET /api/v1/me/sessions": ("person", 200, None),
-    "GET /api/v1/me/second-factor": ("person", 200, None),
-    "POST /api/v1/me/second-factor": ("person", 401, {"password": "x"}),
-    "POST /api/v1/me/second-factor/confirm": ("person", 422, {"code": "000000"}),
-    "POST /api/v1/me/second-factor/remove": ("person", 401, {"password": "x", "code": "000000"}),
-    "DELETE /api/v1/me/sessions/{sessionId}": ("person", 204, None),
-    "POST /api/v1/auth/logout": ("anyone", 204, None),
-    "GET /api/v1/status": ("anyone", 200, None),
-    "POST /api/v1/auth/password": ("person", 401, {"currentPassword": "wrong", "newPassword": "x" * 12}),
-    "POST /api/v1/auth/tenant": ("session", 403, {"tenantId": "{tenantId}"}),
-    "GET /api/v1/books": ("read", 200, None),
-    "GET /api/v1/dead-letters": ("read", 200, None),
-    "GET /api/v1/dead-letters/{letter_id}": ("read", 200, None),
-    "GET /api/v1/devices": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}/export": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}/insights": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}/series?type={type}": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}/telemetry": ("read", 200, None),
-    "GET /api/v2/devices/{deviceId}/telemetry": ("read", 200, None),
-    "GET /api/v1/devices/{deviceId}/types": ("read", 200, None),
-    "POST /api/v1/query": ("read", 200, {"select": "latest", "devices": ["{deviceId}"]}),
-    "POST /api/v1/dead-letters/replay": ("operate", 200, {"reason": "clock"}),
-    "PATCH /api/v1/dead-letters/{letter_id}": ("operate", 200, {"body": V1 | {"eventId": "mended"}}),
-    "POST /api/v1/dead-letters/{letter_id}/replay": ("operate", 200, None),
-    "DELETE /api/v1/dead-letters/{discarded_id}": ("operate", 204, None),
-    "POST /api/v1/devices": ("operate", 201, {"deviceId": "new by {who}"}),
-    "PATCH /api/v1/devices/{deviceId}": ("operate", 200, {"location": "elsewhere"}),
-    "GET /api/v1/devices/{deviceId}/keys": ("operate", 200, None),
-    "POST /api/v1/devices/{deviceId}/keys": ("operate", 201, {"name": "another"}),
-    "POST /api/v1/devices/{deviceId}/keys/{deviceKeyId}/rotate": ("operate", 201, {"overlapSeconds": 0}),
-    "DELETE /api/v1/devices/{deviceId}/keys/{deviceKeyId}": ("operate", 204, None),
-    "DELETE /api/v1/devices/{deviceId}": ("operate", 204, None),
-    "GET /api/v1/keys": ("administer", 200, None),
-    "POST /api/v1/keys": ("administer", 201, {"kind": "gateway", "name": "another"}),
-    "POST /api/v1/keys/{keyId}/rotate": ("administer", 201, {"overlapSeconds": 0}),
-    "DELETE /api/v1/keys/{keyId}": ("administer", 204, None),
-    "GET /api/v1/users": ("administer", 200, None),
-    "POST /api/v1/users": ("administer", 201, NEW_USER),
-    "POST /api/v1/users/{userId}/reset": ("administer", 201, None),
-    "GET /api/v1/invitations": ("administer", 200, None),
-    "POST /api/v1/invitations": ("administer", 201, {"email": "{who}@elsewhere.example", "role": "viewer"}),
-    "DELETE /api/v1/invitations/{invitationId}": ("administer", 204, None),
-    "POST /api/v1/me/invitations": ("person", 401, {"token": "x"}),
-    "PATCH /api/v1/users/{userId}": ("administer", 200, {"role": "operator"}),
-    "DELETE /api/v1/users/{userId}": ("administer", 204, None),
-    "GET /api/v1/audit": ("administer", 200, None),
-    "GET /api/v1/audit/export": ("administer", 200, None),
-    "GET /api/v1/installation/audit": ("platform", 403, None),
-    "GET /api/v1/installation/audit/export": ("platform", 403, None),
-    "GET /api/v1/tenants": ("platform", 403, None),
-    "POST /api/v1/tenants": ("platform", 403, {"tenantId": "third", "name": "Third"}),
-    "GET /api/v1/tenants/{tenantId}": ("platform", 403, None),
-    "PATCH /api/v1/tenants/{tenantId}": ("platform", 403, {"name": "Renamed"}),
-    "POST /api/v1/tenants/{tenantId}/suspend": ("platform", 403, {"reason": "x"}),
-    "POST /api/v1/tenants/{tenantId}/resume": ("platform", 403, None),
-    # Last: with it the person's own credential ends.
-    "DELETE /api/v1/me/sessions": ("person", 204, None),
-}
 PAGE_AND_DOCUMENTS = ["/", "/devices/some-device", "/docs", "/openapi.json"]
 """Public besides the public lines above, and not in the document."""
 MAY = {
