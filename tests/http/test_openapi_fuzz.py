@@ -21,7 +21,7 @@ from schemathesis.checks import (
 
 EXAMPLES = 8
 """Of each operation, for each kind of data."""
-LONGEST_S = 180
+LONGEST_S = 300
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
