@@ -1,4 +1,4 @@
-"""Every route that the documents name, with a valid body; tests/http/test_tenant_matrix.py sees that none is missing."""
+"""Every route that the documents name, with a valid body. The tenant matrix sees that none is missing."""
 
 PASSWORD = "correct horse battery"
 WAIT = {"Prefer": "wait=10"}

@@ -15,7 +15,8 @@ from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
 from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
-from .people import People, Profile, ReusedTokenError, SignIn, Tokens
+from .people import People
+from .profile import Profile, ReusedTokenError, SignIn, Tokens
 from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key

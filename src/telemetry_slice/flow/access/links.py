@@ -18,7 +18,8 @@ from ...ports.post import Post
 from ...ports.registry import Account, Registry
 from ...ports.signing_in import Link, LinkKind
 from .passwords import Brake
-from .people import People, SignIn
+from .people import People
+from .profile import SignIn
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +22,7 @@ from ...ports.registry import Account, Membership, Registry, Session, SessionKin
 from ...ports.signing_in import OpenSignIn
 from .keys import unauthenticated
 from .passwords import MAX_PASSWORD, MIN_PASSWORD, Brake, Passwords
+from .profile import Profile, ReusedTokenError, SignIn, Tokens
 from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import LIFETIME_S, Claims
@@ -33,45 +34,6 @@ _TOUCH_AFTER_US = 60 * SECOND_US
 _OFFER_US = DAY_US
 _FRESH_S = 4.0
 _MAX_KNOWN = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A person with the tenant acted in, and all tenants to choose from."""
-
-    user: User
-    memberships: Sequence[Membership]
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A new browser session: the cookie's value, and who it stands for."""
-
-    token: str
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What an API client gets."""
-
-    access_token: str
-    expires_s: int
-    refresh_token: str
-    profile: Profile
-
-
-class ReusedTokenError(SliceError):
-    """A refresh token came a second time, and what came of it has ended. The outside hears a plain UNAUTHENTICATED.
-
-    Attributes:
-        profile: whose it was; None if the account is gone.
-    """
-
-    def __init__(self, profile: Profile | None) -> None:
-        refusal = unauthenticated()
-        super().__init__(refusal.code, refusal.detail)
-        self.profile = profile
 
 
 def check_password(password: str, pointer: str = "/password") -> str:
