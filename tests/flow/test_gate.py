@@ -152,10 +152,10 @@ async def test_default_quotas_of_requests(gate, acme):
         await exhaust(GatewayKey(acme, f"k{number}"), 100)
     assert await exhaust(GatewayKey(acme, "k10"), 0) == ("tenant", 1000)
     for other in range(2, 11):
-        tenant = SimpleNamespace(no=TenantNo(other + 100), id=f"t{other}", limits=Limits())
+        tenant = SimpleNamespace(no=TenantNo(other + 100), id=f"t{other}", limits=Limits(), suspended=None)
         for number in range(10):
             await exhaust(GatewayKey(tenant, f"{other}-{number}"), 100)
-    late = SimpleNamespace(no=TenantNo(999), id="late", limits=Limits())
+    late = SimpleNamespace(no=TenantNo(999), id="late", limits=Limits(), suspended=None)
     assert await exhaust(GatewayKey(late, "late"), 0) == ("global", 10_000)
     # What was refused is in the books of whom it was refused to.
     assert gate.totals.rejected(acme.no, None, None) == {"quota": 11}

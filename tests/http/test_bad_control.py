@@ -69,7 +69,10 @@ async def own(house):
         "letter_id": letter["id"],
         "keyId": "0123456789",
         "userId": "nobody",
-        "tenantId": tenant.id,
+        "sessionId": "none",
+        "invitationId": "none",
+        # Another one: what is done to it, suspended say, is no matter.
+        "tenantId": (await house.tenant()).id,
     }
     return SimpleNamespace(document=document, operations=operations, tenant=tenant, ids=ids, house=house)
 

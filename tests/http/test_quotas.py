@@ -91,7 +91,9 @@ async def test_a_tenant_has_1000_and_all_have_10000(opened_house, now):
         # The rest of ten thousand requests is taken by others at once, without going through HTTP each time.
         left = 10_000 - 1_100
         for number in range(left // 100):
-            stranger = SimpleNamespace(no=10_000 + number, id=f"stranger-{number}", limits=SimpleNamespace(**NO_LIMITS))
+            stranger = SimpleNamespace(
+                no=10_000 + number, id=f"stranger-{number}", limits=SimpleNamespace(**NO_LIMITS), suspended=None
+            )
             for _ in range(100):
                 await house.gate.admit_request(SimpleNamespace(tenant=stranger, key_id=f"stranger-{number}"))
         passed, refusal = await admitted(beta.service, 1)
