@@ -18,6 +18,7 @@ from .principal import (
     TheServices,
     allowed,
     client_address,
+    person_of,
     require_same_origin,
     session_cookie,
     user_agent,
@@ -309,10 +310,8 @@ async def change_password(
     request: Request,
 ) -> None:
     """Replace one's own password; every session of the account ends."""
-    if not isinstance(principal, User):
-        raise SliceError(Code.FORBIDDEN, "Only a user has a password.")
     await services.access.people.change_password(
-        principal, body.current_password, body.new_password, client_address(request)
+        person_of(principal), body.current_password, body.new_password, client_address(request)
     )
 
 

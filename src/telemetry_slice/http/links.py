@@ -10,7 +10,7 @@ from pydantic import Field
 from ..model.audit import actor_of
 from ..model.errors import Code, SliceError
 from ..model.permissions import Permission, may
-from ..model.tenancy import Principal, Role, User
+from ..model.tenancy import Principal, Role
 from ..model.times import rfc3339
 from ..ports.signing_in import Link, LinkKind
 from .access import Me, TenantName, open_session
@@ -21,6 +21,7 @@ from .principal import (
     allowed,
     allowed_in_tenant,
     client_address,
+    person_of,
     require_same_origin,
     user_agent,
 )
@@ -195,9 +196,7 @@ async def join_by_invitation(
     request: Request,
 ) -> TenantName:
     """Accept with the account that one is signed in with; its e-mail must be the invited one."""
-    if not isinstance(principal, User):
-        raise SliceError(Code.FORBIDDEN, "Only a user can be invited.")
-    tenant = await services.access.links.join(body.token, principal, client_address(request))
+    tenant = await services.access.links.join(body.token, person_of(principal), client_address(request))
     note_of(request).tenant = tenant
     return TenantName(id=tenant.id, name=tenant.name)
 

@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from ..flow.access import UNAUTHENTICATED_DETAIL
 from ..model.errors import Code, SliceError
 from ..model.permissions import Permission, may
-from ..model.tenancy import Principal, Tenant
+from ..model.tenancy import Principal, Tenant, User
 from .auditing import Note
 from .services import Services, services_of
 
@@ -134,6 +134,13 @@ def require(principal: Principal, permission: Permission) -> None:
     """Raise SliceError FORBIDDEN unless the table grants `permission`."""
     if not may(principal, permission):
         raise SliceError(Code.FORBIDDEN, f"This credential may not {permission}.")
+
+
+def person_of(principal: Principal) -> User:
+    """The user who calls. Raises SliceError FORBIDDEN for every other principal."""
+    if not isinstance(principal, User):
+        raise SliceError(Code.FORBIDDEN, "This is for users: a key has no account.")
+    return principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 
-from ..model.errors import Code, SliceError
 from ..model.permissions import Permission
-from ..model.tenancy import Principal, User
+from ..model.tenancy import Principal
 from .auditing import AuditedRoute
-from .principal import TheServices, allowed, client_address
+from .principal import TheServices, allowed, client_address, person_of
 from .problems import problems
 from .schemas import FactorCode, Password, Wire
 
@@ -55,18 +54,12 @@ class FullProof(Proof):
     code: FactorCode
 
 
-def _person(principal: Principal) -> User:
-    if not isinstance(principal, User):
-        raise SliceError(Code.FORBIDDEN, "Only a user has a second factor.")
-    return principal
-
-
 @router.get("", operation_id="getSecondFactor", responses=problems())
 async def get_second_factor(
     principal: Annotated[Principal, allowed(Permission.READ_OWN_SECOND_FACTOR)], services: TheServices
 ) -> SecondFactorState:
     """Whether the caller is asked for a code when signing in."""
-    enabled, left = await services.access.second_factors.state(_person(principal).user_id)
+    enabled, left = await services.access.second_factors.state(person_of(principal).user_id)
     return SecondFactorState(enabled=enabled, recovery_codes=left)
 
 
@@ -78,7 +71,7 @@ async def offer_second_factor(
     request: Request,
 ) -> OfferedSecret:
     """A new secret; it is asked for once it is confirmed."""
-    user = _person(principal)
+    user = person_of(principal)
     await services.access.people.prove(user, body.password, client_address(request))
     secret, uri = await services.access.second_factors.offer(user)
     return OfferedSecret(secret=secret, uri=uri)
@@ -89,7 +82,7 @@ async def confirm_second_factor(
     body: ShownCode, principal: Annotated[Principal, allowed(Permission.ADD_OWN_SECOND_FACTOR)], services: TheServices
 ) -> RecoveryCodes:
     """Show that the authenticator works: from now on a code is asked for."""
-    codes = await services.access.second_factors.confirm(_person(principal).user_id, body.code)
+    codes = await services.access.second_factors.confirm(person_of(principal).user_id, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
 
@@ -101,6 +94,6 @@ async def remove_second_factor(
     request: Request,
 ) -> None:
     """Be asked for no code any more."""
-    user = _person(principal)
+    user = person_of(principal)
     await services.access.people.check(user.email, body.password, client_address(request), body.code)
     await services.access.second_factors.remove(user.user_id)

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ..model.errors import Code, SliceError
 from ..model.permissions import Permission
-from ..model.tenancy import Principal, User
+from ..model.tenancy import Principal
 from ..model.times import rfc3339
 from .auditing import AuditedRoute
-from .principal import SESSION_COOKIE, TheServices, allowed, session_cookie
+from .principal import SESSION_COOKIE, TheServices, allowed, person_of, session_cookie
 from .problems import problems
 from .schemas import Wire
 
@@ -38,18 +38,12 @@ class OwnSessionList(Wire):
     sessions: list[OwnSession]
 
 
-def _person(principal: Principal) -> User:
-    if not isinstance(principal, User):
-        raise SliceError(Code.FORBIDDEN, "Only a user has sessions.")
-    return principal
-
-
 @router.get("", operation_id="listOwnSessions", responses=problems())
 async def list_own_sessions(
     principal: Annotated[Principal, allowed(Permission.READ_OWN_SESSIONS)], services: TheServices
 ) -> OwnSessionList:
     """Where the caller is signed in."""
-    user = _person(principal)
+    user = person_of(principal)
     return OwnSessionList(
         sessions=[
             OwnSession(
@@ -75,7 +69,7 @@ async def end_own_session(
     services: TheServices,
 ) -> None:
     """Sign out elsewhere, or here; tokens and open WebSockets of the session end too."""
-    if not await services.access.people.end_sign_in(_person(principal).user_id, session_id):
+    if not await services.access.people.end_sign_in(person_of(principal).user_id, session_id):
         raise SliceError(Code.NOT_FOUND, "You have no such session.")
 
 
@@ -87,6 +81,6 @@ async def end_own_sessions(
     response: Response,
 ) -> None:
     """Sign out everywhere, here too."""
-    await services.access.people.sign_out_everywhere(_person(principal).user_id)
+    await services.access.people.sign_out_everywhere(person_of(principal).user_id)
     if session_cookie(request) is not None:
         response.delete_cookie(SESSION_COOKIE, path="/")

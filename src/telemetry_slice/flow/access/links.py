@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 
 import structlog
 
@@ -18,7 +17,7 @@ from ...ports.post import Post
 from ...ports.registry import Account, Registry
 from ...ports.signing_in import Link, LinkKind
 from .passwords import Brake
-from .people import People
+from .people import People, digest_of
 from .profile import SignIn
 
 log = structlog.get_logger()
@@ -42,10 +41,6 @@ Open this link within a day to do so; it works once, and signs you out everywher
 
 If it was not you, leave it alone: nothing has changed.
 """
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()
 
 
 def _not_valid() -> SliceError:
@@ -98,7 +93,7 @@ class OneTimeLinks:
     ) -> tuple[str, Link]:
         token, now_us = secrets.token_urlsafe(32), self._clock.now_us()
         link = Link(
-            _digest(token),
+            digest_of(token),
             secrets.token_urlsafe(9),
             kind,
             email,
@@ -137,7 +132,7 @@ class OneTimeLinks:
 
     async def _open(self, token: str, kind: LinkKind, address: str | None) -> Link:
         self._by_address.take(address or "unknown")
-        link = await self._links.find(_digest(token), self._clock.now_us())
+        link = await self._links.find(digest_of(token), self._clock.now_us())
         if link is None or link.kind != kind:
             raise _not_valid()
         self._by_address.give_back(address or "unknown")

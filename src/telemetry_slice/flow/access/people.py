@@ -43,7 +43,8 @@ def check_password(password: str, pointer: str = "/password") -> str:
     return password
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """What the registry keeps of a token that was drawn at random."""
     return sha256(token.encode()).digest()
 
 
@@ -197,7 +198,9 @@ class People:
 
     def _session(self, kind: SessionKind, user_id: str, tenant_id: str | None, family: str) -> tuple[str, Session]:
         token, now_us = secrets.token_urlsafe(32), self._clock.now_us()
-        return token, Session(_digest(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False)
+        return token, Session(
+            digest_of(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False
+        )
 
     async def _new_session(
         self, kind: SessionKind, profile: Profile, address: str | None, user_agent: str | None
@@ -211,7 +214,7 @@ class People:
 
     async def _live(self, token: str, kind: SessionKind) -> Session:
         """The session of a token, used ones included. Raises SliceError UNAUTHENTICATED."""
-        session = await self._sessions.find(_digest(token)) if 0 < len(token) <= 128 else None
+        session = await self._sessions.find(digest_of(token)) if 0 < len(token) <= 128 else None
         if session is None or session.kind != kind or session.expires_us <= self._clock.now_us():
             raise unauthenticated()
         return session
@@ -245,7 +248,7 @@ class People:
 
     async def logout(self, token: str) -> None:
         """End the session of a cookie; an unknown one is no error."""
-        session = await self._sessions.find(_digest(token))
+        session = await self._sessions.find(digest_of(token))
         if session is not None:
             await self.end_sign_in(session.user_id, session.family)
 
@@ -392,7 +395,7 @@ class People:
     async def offer_setup(self) -> str | None:
         """A one-time token for the first administrator, valid for a day; None once any account exists."""
         token = secrets.token_urlsafe(24)
-        offered = await self._first_run.offer(_digest(token), self._clock.now_us() + _OFFER_US)
+        offered = await self._first_run.offer(digest_of(token), self._clock.now_us() + _OFFER_US)
         return token if offered else None
 
     async def set_up(
@@ -412,7 +415,7 @@ class People:
         """
         self._by_address.take(address or "unknown")
         account = await self.new_account(email, "", password, platform_admin=True)
-        tenant = await self._first_run.claim(_digest(token), self._clock.now_us(), account, tenant_id, tenant_name)
+        tenant = await self._first_run.claim(digest_of(token), self._clock.now_us(), account, tenant_id, tenant_name)
         if tenant is None:
             raise SliceError(Code.UNAUTHENTICATED, "This set-up link is not valid (any more).")
         self._by_address.give_back(address or "unknown")
