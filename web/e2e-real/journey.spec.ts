@@ -134,7 +134,9 @@ test("a session that the server has ended asks for the password where one is", a
   await signIn(page);
   await expect(page.getByTestId("books-stored")).toBeVisible();
   const elsewhere = await playwright.request.newContext({ storageState: await page.context().storageState() });
-  const ended = await elsewhere.post(`${url}/api/v1/auth/logout`, { headers: { "X-Requested-With": "tslice", Origin: url } });
+  const ended = await elsewhere.post(`${url}/api/v1/auth/logout`, {
+    headers: { "X-Requested-With": "tslice", Origin: url },
+  });
   expect(ended.status()).toBe(204);
   await elsewhere.dispose();
 
