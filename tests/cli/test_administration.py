@@ -41,6 +41,8 @@ def test_people_are_invited_and_get_new_passwords(verb, demo_platform):
     verb("users", "create", "forgetful@example.org", "--password", "correct horse battery")
     told = verb("users", "reset", "forgetful@example.org")
     assert told.stdout.startswith(f"{demo_platform.url}/reset?token=")
+    assert "no code any more" in verb("users", "remove-second-factor", "forgetful@example.org").stderr
+    assert "nobody@example.org" in verb("users", "remove-second-factor", "nobody@example.org", code=1).stderr
 
 
 def test_devices_and_their_keys(verb, demo_platform):

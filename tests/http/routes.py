@@ -65,6 +65,7 @@ ROUTES = {
     "GET /api/v1/users": ("administer", 200, None),
     "POST /api/v1/users": ("administer", 201, NEW_USER),
     "POST /api/v1/users/{userId}/reset": ("administer", 201, None),
+    "DELETE /api/v1/users/{userId}/second-factor": ("administer", 204, None),
     "GET /api/v1/invitations": ("administer", 200, None),
     "POST /api/v1/invitations": ("administer", 201, {"email": "{who}@elsewhere.example", "role": "viewer"}),
     "DELETE /api/v1/invitations/{invitationId}": ("administer", 204, None),

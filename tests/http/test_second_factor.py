@@ -7,7 +7,7 @@ import struct
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.http.conftest import ORIGIN
+from tests.http.conftest import ORIGIN, called
 
 from telemetry_slice.model.tenancy import Role
 
@@ -142,6 +142,21 @@ async def test_a_new_password_by_a_link_leaves_the_factor(door, enrolled, access
     assert (await door.post("/api/v1/auth/reset/confirm", json=body)).status_code == 204
     answer = await login(door, password="another horse battery")
     assert answer.json()["type"].endswith(":second_factor_needed")
+
+
+async def test_an_administrator_removes_it_for_who_has_lost_it(door, app, as_, enrolled, ann, beta):
+    factor = f"/api/v1/users/{ann.user_id}/second-factor"
+    async with called(app) as other:
+        for who, status in (
+            (await as_("viewer"), 403),
+            (await as_("admin"), 403),
+            (await as_("owner", beta), 404),
+        ):
+            assert (await other.delete(factor, headers=who)).status_code == status
+        assert (await login(other)).json()["type"].endswith(":second_factor_needed")
+        assert (await other.delete(factor, headers=await as_("owner"))).status_code == 204
+        assert (await login(other)).status_code == 200
+        assert (await other.delete(factor, headers=await as_("owner"))).status_code == 204
 
 
 async def test_the_registry_keeps_neither_secret_nor_codes(enrolled, tmp_path):

@@ -28,6 +28,7 @@ app = typer.Typer(
 
 administration.users.command("invite")(links.invite)
 administration.users.command("reset")(links.reset)
+administration.users.command("remove-second-factor")(links.remove_second_factor)
 administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
 administration.tenants.command("suspend")(lifecycle.suspend_tenant)

@@ -1,4 +1,4 @@
-"""`tslice users invite | reset`: one-time links for people."""
+"""`tslice users invite | reset | remove-second-factor`: ways in for people."""
 
 from __future__ import annotations
 
@@ -53,3 +53,20 @@ def reset(
         return answer
 
     told(ask(url, key, data, tenant, work), f"Link for a new password of {user}", as_json)
+
+
+def remove_second_factor(
+    user: Annotated[str, typer.Argument(help="E-mail or id.")],
+    *,
+    url: Url = None,
+    key: Key = None,
+    tenant: TenantId = None,
+    data: Data,
+) -> None:
+    """Let a user who has lost authenticator and recovery codes sign in with the password alone."""
+
+    async def work(api: Any) -> None:
+        await api.call("DELETE", f"/api/v1/users/{await user_id(api, user)}/second-factor")
+
+    ask(url, key, data, tenant, work)
+    typer.echo(f"{user} is asked for no code any more.", err=True)

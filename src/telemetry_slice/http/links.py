@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..model.audit import actor_of
 from ..model.errors import Code, SliceError
-from ..model.permissions import Permission, may
+from ..model.permissions import Permission
 from ..model.tenancy import Principal, Role
 from ..model.times import rfc3339
 from ..ports.signing_in import Link, LinkKind
@@ -27,7 +27,7 @@ from .principal import (
 )
 from .problems import problems
 from .schemas import Email, Password, Text200, Wire
-from .users import UserId, check_owner, role_of
+from .users import UserId, account_to_let_in, check_owner
 
 router = APIRouter(tags=["users"], route_class=AuditedRoute)
 
@@ -210,15 +210,7 @@ async def make_reset_link(
     request: Request,
 ) -> ResetLink:
     """A link by which a user sets a new password; of an account of several tenants, the platform's to make."""
-    check_owner(caller, await role_of(caller, services, user_id))
-    found = await services.accounts.by_id(user_id)
-    if found is None:
-        raise SliceError(Code.NOT_FOUND, "There is no such user in this tenant.")
-    account, memberships = found
-    if (account.platform_admin or len(memberships) > 1) and not may(caller.principal, Permission.RESET_ACCOUNTS):
-        raise SliceError(
-            Code.FORBIDDEN, "The account is not this tenant's alone: a platform administrator can do that."
-        )
+    account = await account_to_let_in(caller, services, user_id)
     token, link = await services.access.links.reset_of(account)
     return ResetLink(link=_address(request, services, link.kind, token), expires_at=rfc3339(link.expires_us))
 

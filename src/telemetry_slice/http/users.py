@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from ..model.errors import Code, SliceError, invalid
 from ..model.permissions import Permission, may
 from ..model.tenancy import Role
+from ..ports.registry import Account
 from .auditing import AuditedRoute
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
@@ -61,6 +62,23 @@ async def role_of(caller: Caller, services: TheServices, user_id: str) -> Role:
         if account.user_id == user_id:
             return role
     raise _missing()
+
+
+async def account_to_let_in(caller: Caller, services: TheServices, user_id: str) -> Account:
+    """The account of a user who has lost a secret, if it is the caller's to give a way in without it.
+
+    Raises SliceError NOT_FOUND, or FORBIDDEN: who administers one tenant gets into no other, nor the platform.
+    """
+    check_owner(caller, await role_of(caller, services, user_id))
+    found = await services.accounts.by_id(user_id)
+    if found is None:
+        raise _missing()
+    account, memberships = found
+    if (account.platform_admin or len(memberships) > 1) and not may(caller.principal, Permission.RESET_ACCOUNTS):
+        raise SliceError(
+            Code.FORBIDDEN, "The account is not this tenant's alone: a platform administrator can do that."
+        )
+    return account
 
 
 def _missing() -> SliceError:
@@ -127,3 +145,17 @@ async def remove_user(
     check_owner(caller, before)
     if not await services.access.people.set_role(caller.tenant.no, user_id, None):
         raise _missing()
+
+
+@router.delete(
+    "/{userId}/second-factor", operation_id="removeUserSecondFactor", status_code=204, responses=problems(404)
+)
+async def remove_user_second_factor(
+    user_id: UserId,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.REMOVE_SECOND_FACTORS)],
+    services: TheServices,
+) -> None:
+    """Ask a user who has lost authenticator and recovery codes for no code any more."""
+    account = await account_to_let_in(caller, services, user_id)
+    caller.note.target, caller.note.detail["email"] = user_id, account.email
+    caller.note.detail["removed"] = await services.access.second_factors.remove(user_id)

@@ -54,6 +54,7 @@ class Permission(StrEnum):
     CHANGE_USERS = "change users"
     REMOVE_USERS = "remove users"
     RESET_USERS = "reset users"
+    REMOVE_SECOND_FACTORS = "remove second factors"
     MAKE_OWNERS = "make owners"
     JOIN_ACCOUNTS = "join accounts"
     RESET_ACCOUNTS = "reset accounts"
@@ -132,6 +133,7 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.CHANGE_USERS: _ADMINISTRATORS,
     Permission.REMOVE_USERS: _ADMINISTRATORS,
     Permission.RESET_USERS: _ADMINISTRATORS,
+    Permission.REMOVE_SECOND_FACTORS: _ADMINISTRATORS,
     Permission.MAKE_OWNERS: _PLATFORM | {Party.OWNER},
     Permission.JOIN_ACCOUNTS: _PLATFORM,
     Permission.RESET_ACCOUNTS: _PLATFORM,
