@@ -1,6 +1,6 @@
-import { expect, type Locator, type Page, test } from "@playwright/test";
+import { expect, type Locator, test } from "@playwright/test";
 import { inspect, watch } from "../e2e/inspect";
-import { email, password, reading, send, url } from "./server";
+import { own, password, reading, send, signIn, url } from "./server";
 
 /** Milliseconds within which what is stored is on the page, with some patience for a busy machine. */
 const SOON_MS = 3_000;
@@ -24,12 +24,6 @@ test.beforeEach(async ({ page }) => {
 test.afterEach(() => {
   expect(complaints).toEqual([]);
 });
-
-async function signIn(page: Page, word = password) {
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password", { exact: true }).fill(word);
-  await page.getByRole("button", { name: "Sign in" }).click();
-}
 
 async function count(figure: Locator): Promise<number> {
   return Number(await figure.getAttribute("data-count"));
@@ -134,9 +128,7 @@ test("a session that the server has ended asks for the password where one is", a
   await signIn(page);
   await expect(page.getByTestId("books-stored")).toBeVisible();
   const elsewhere = await playwright.request.newContext({ storageState: await page.context().storageState() });
-  const ended = await elsewhere.post(`${url}/api/v1/auth/logout`, {
-    headers: { "X-Requested-With": "tslice", Origin: url },
-  });
+  const ended = await elsewhere.post(`${url}/api/v1/auth/logout`, { headers: own });
   expect(ended.status()).toBe(204);
   await elsewhere.dispose();
 

@@ -43,9 +43,12 @@ const places: { name: string; path: string; ready: (page: Page) => Promise<void>
   },
   { name: "books", path: "/books", ready: (page) => expect(page.getByTestId("books-stored")).toBeVisible() },
   {
-    name: "sessions",
-    path: "/sessions",
-    ready: (page) => expect(page.getByTestId("session-row")).toHaveCount(3),
+    name: "account",
+    path: "/account",
+    ready: async (page) => {
+      await expect(page.getByTestId("session-row")).toHaveCount(3);
+      await expect(page.getByRole("button", { name: "Set up an authenticator" })).toBeVisible();
+    },
   },
   {
     name: "dead-letters",
@@ -213,7 +216,7 @@ test("a dead letter is mended and replayed, another discarded", async ({ page })
 });
 
 test("sessions are listed, one is ended, then all", async ({ page }) => {
-  await signIn(page, "/sessions");
+  await signIn(page, "/account");
   const rows = page.getByTestId("session-row");
   await expect(rows).toHaveCount(3);
   await expect(rows.first()).toContainText("This session");
@@ -282,4 +285,55 @@ test("a second factor is asked for after the password", async ({ page }) => {
   await code.fill("123 456");
   await page.getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("heading", { name: "Devices" })).toBeVisible();
+});
+
+test("a second factor is set up, and removed", async ({ page }) => {
+  await signIn(page);
+  await page.getByRole("link", { name: "Your account" }).click();
+  const section = page.getByRole("region", { name: "Second factor" });
+  await section.getByRole("button", { name: "Set up an authenticator" }).click();
+  await expect(section.getByText("Enter your password")).toBeVisible();
+  await section.getByLabel("Current password", { exact: true }).fill("wrong");
+  await section.getByRole("button", { name: "Set up an authenticator" }).click();
+  await expect(section.getByRole("alert")).toContainText("The current password is not right");
+  await section.getByLabel("Current password", { exact: true }).fill("correct horse");
+  await section.getByRole("button", { name: "Set up an authenticator" }).click();
+  await expect(section.getByRole("img", { name: "Secret for the authenticator" })).toBeVisible();
+  await expect(section.getByTestId("second-factor-secret")).toHaveText("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
+  await inspect(page);
+  await section.getByLabel("Code", { exact: true }).fill("000000");
+  await section.getByRole("button", { name: "Turn on" }).click();
+  await expect(section.getByText("This is not the code of now")).toBeVisible();
+  await section.getByLabel("Code", { exact: true }).fill("123 456");
+  await section.getByRole("button", { name: "Turn on" }).click();
+  await expect(section.getByTestId("recovery-codes")).toContainText("aaaa-bbbb-cccc-ddd9");
+  await inspect(page);
+  await section.getByRole("button", { name: "I have kept them" }).click();
+  await expect(section.getByTestId("second-factor-on")).toContainText("10 recovery codes are left");
+  await inspect(page);
+  await section.getByLabel("Current password", { exact: true }).fill("correct horse");
+  await section.getByLabel("Code", { exact: true }).fill("000000");
+  await section.getByRole("button", { name: "Turn off" }).click();
+  await expect(section.getByRole("alert")).toContainText("Password or code is not right");
+  await section.getByLabel("Code", { exact: true }).fill("123 456");
+  await section.getByRole("button", { name: "Turn off" }).click();
+  await expect(section.getByRole("button", { name: "Set up an authenticator" })).toBeVisible();
+});
+
+test("the password is changed, and asked for anew", async ({ page }) => {
+  await signIn(page, "/account");
+  const section = page.getByRole("region", { name: "Password" });
+  const change = section.getByRole("button", { name: "Change the password" });
+  await section.getByLabel("Current password", { exact: true }).fill("wrong");
+  await section.getByLabel("New password", { exact: true }).fill("short");
+  await change.click();
+  await expect(section.getByText("Use at least 12 characters")).toBeVisible();
+  await section.getByLabel("New password", { exact: true }).fill("correct horse battery");
+  await section.getByLabel("Repeat the password", { exact: true }).fill("correct horse battery");
+  await change.click();
+  await expect(section.getByRole("alert")).toContainText("The current password is not right");
+  await section.getByLabel("Current password", { exact: true }).fill("correct horse");
+  await change.click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await expect(page.getByLabel("Email")).toBeVisible();
 });

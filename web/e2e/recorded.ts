@@ -153,11 +153,34 @@ export class RecordedServer {
       this.sessions = this.sessions.filter((session) => !path.endsWith(`/${session.id}`));
       return { status: 204 };
     }
+    if (path === "/auth/password") {
+      if (body.currentPassword !== "correct horse") return problem(401, "Unauthorized", "Wrong password");
+      this.signedIn = false;
+      return { status: 204 };
+    }
+    if (path.startsWith("/me/second-factor")) return this.factorRoutes(method, path, body);
     if (path === "/books") return ok(this.books());
     if (path === "/status") return ok(status());
     if (path.startsWith("/dead-letters")) return this.deadLetters(method, path, url, body);
     if (path.startsWith("/devices")) return this.deviceRoutes(method, path, url, body);
     return problem(404, "Not Found", "There is no such resource");
+  }
+
+  private factorRoutes(method: string, path: string, body: Json): { status: number; body?: unknown } {
+    if (method === "GET") return ok({ enabled: this.secondFactor, recoveryCodes: this.secondFactor ? 10 : 0 });
+    if (path.endsWith("/confirm")) {
+      if (body.code !== "123 456") return problem(422, "Unprocessable", "This is not a code of the secret");
+      this.secondFactor = true;
+      return ok({ recoveryCodes: Array.from({ length: 10 }, (_, n) => `aaaa-bbbb-cccc-ddd${n}`) });
+    }
+    if (body.password !== "correct horse") return problem(401, "Unauthorized", "Wrong password");
+    if (path.endsWith("/remove")) {
+      if (body.code !== "123 456") return problem(401, "Unauthorized", "Wrong code");
+      this.secondFactor = false;
+      return { status: 204 };
+    }
+    const secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    return ok({ secret, uri: `otpauth://totp/Telemetry%20Slice:ada%40example.com?secret=${secret}&issuer=Slice` });
   }
 
   private deviceRoutes(method: string, path: string, url: URL, body: Json): { status: number; body?: unknown } {

@@ -41,10 +41,20 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
           <div className="bar-end">
             <div className="who">
               <Tenant me={me} />
-              <Link href="/sessions" className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
+              <span className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
                 {me.user?.name || me.user?.email || me.kind}
-              </Link>
+              </span>
             </div>
+            <ActionIcon
+              component={Link}
+              href="/account"
+              variant="default"
+              size={30}
+              aria-label="Your account"
+              aria-current={path === "/account" ? "page" : undefined}
+            >
+              <Icon name="person" />
+            </ActionIcon>
             <SchemeSwitch />
             <Button
               variant="default"

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Books } from "../api/types";
+import { checkNewPassword } from "../ui/newPassword";
+import { nameOfAgent } from "./account/agent";
 import { ranked, verdictOf } from "./books/balance";
 import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
 import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
-import { checkNewPassword } from "./links/newPassword";
-import { nameOfAgent } from "./sessions/agent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
 
 describe("the range of a device page", () => {

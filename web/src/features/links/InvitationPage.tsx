@@ -7,10 +7,10 @@ import { useMe, useSignOut } from "../../api/session";
 import type { OfferedRole } from "../../api/types";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
+import { NewPasswordFields } from "../../ui/NewPasswordFields";
+import { checkNewPassword } from "../../ui/newPassword";
 import { useTitle } from "../../ui/useTitle";
 import { LinkCard } from "./LinkCard";
-import { NewPasswordFields } from "./NewPasswordFields";
-import { checkNewPassword } from "./newPassword";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && error.status === 401) {

@@ -4,10 +4,10 @@ import { Link } from "wouter";
 import { ApiError, messageOf } from "../../api/errors";
 import { useAskForReset, useReset } from "../../api/links";
 import { Failure } from "../../ui/Failure";
+import { NewPasswordFields } from "../../ui/NewPasswordFields";
+import { checkNewPassword } from "../../ui/newPassword";
 import { useTitle } from "../../ui/useTitle";
 import { LinkCard } from "./LinkCard";
-import { NewPasswordFields } from "./NewPasswordFields";
-import { checkNewPassword } from "./newPassword";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && error.status === 401) {

@@ -1,6 +1,7 @@
 import { PasswordInput } from "@mantine/core";
 
 interface NewPasswordFieldsProps {
+  label?: string;
   password: string;
   repeat: string;
   faults: { password?: string | undefined; repeat?: string | undefined };
@@ -8,11 +9,11 @@ interface NewPasswordFieldsProps {
 }
 
 /** A new password, twice. */
-export function NewPasswordFields({ password, repeat, faults, onChange }: NewPasswordFieldsProps) {
+export function NewPasswordFields({ label = "Password", password, repeat, faults, onChange }: NewPasswordFieldsProps) {
   return (
     <>
       <PasswordInput
-        label="Password"
+        label={label}
         description="At least 12 characters"
         autoComplete="new-password"
         value={password}

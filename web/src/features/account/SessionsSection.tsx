@@ -1,27 +1,25 @@
-import { Button, Title } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { messageOf } from "../../api/errors";
 import { useEndSession, useSessions, useSignOutEverywhere } from "../../api/sessions";
 import { Failure } from "../../ui/Failure";
 import { formatRelative, formatTime } from "../../ui/format";
 import { Loading } from "../../ui/Loading";
 import { useNow } from "../../ui/useNow";
-import { useTitle } from "../../ui/useTitle";
 import { nameOfAgent } from "./agent";
 
 /** Where one is signed in, and how to end that. */
-export function SessionsPage() {
-  useTitle("Sessions");
+export function SessionsSection() {
   const sessions = useSessions();
   const end = useEndSession();
   const everywhere = useSignOutEverywhere();
   const now = useNow(10_000);
   const failed = end.error ?? everywhere.error;
   return (
-    <>
-      <div className="page-head">
-        <Title order={1} size="h2">
+    <section className="card panel" aria-labelledby="sessions-title">
+      <div className="panel-head">
+        <h2 className="panel-title" id="sessions-title">
           Sessions
-        </Title>
+        </h2>
         <Button variant="default" loading={everywhere.isPending} onClick={() => everywhere.mutate()}>
           Sign out everywhere
         </Button>
@@ -39,7 +37,7 @@ export function SessionsPage() {
                 <th>Program</th>
                 <th>Address</th>
                 <th>Last used</th>
-                <th>Since</th>
+                <th className="wide">Since</th>
                 <th aria-label="Action" />
               </tr>
             </thead>
@@ -52,7 +50,7 @@ export function SessionsPage() {
                   </td>
                   <td>{session.address ?? "–"}</td>
                   <td>{session.current ? "This session" : formatRelative(session.lastUsedAt, now)}</td>
-                  <td>{formatTime(session.createdAt)}</td>
+                  <td className="wide">{formatTime(session.createdAt)}</td>
                   <td className="right">
                     {!session.current && (
                       <Button
@@ -72,6 +70,6 @@ export function SessionsPage() {
           </table>
         </section>
       )}
-    </>
+    </section>
   );
 }
