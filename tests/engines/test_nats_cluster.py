@@ -106,6 +106,67 @@ async def test_a_server_that_is_down_is_no_reason_not_to_reconnect(cluster):
             await asyncio.to_thread(victim.start)
 
 
+async def test_a_role_starts_while_a_server_is_down(cluster):
+    settings = lane_of(cluster, recheck_s=0.2)
+    async with opened(settings) as queue:
+        await queue.put(message(1))
+    victim, other, _ = cluster.servers
+    victim.kill()
+    try:
+        async with opened(settings) as queue:
+            (silent,) = await queue.silent_servers()
+            assert victim.monitor_url in silent
+            await queue.put(message(2))
+            assert sorted(set(await drain(queue, [1, 2]))) == [1, 2]
+            # The negative control: one of three may be unsafe, and nobody would know.
+            other.kill()
+            late = JetStreamQueue(settings)
+            with pytest.raises(UnavailableError):
+                await late.start()
+            await late.close(drain_s=0)
+    finally:
+        for server in (victim, other):
+            server.launch()
+        await asyncio.to_thread(settle, cluster)
+
+
+async def test_a_server_that_comes_back_unsafe_is_seen(cluster):
+    settings = lane_of(cluster, recheck_s=0.2)
+    async with opened(settings) as queue:
+        await queue.put(message(1))
+    victim = cluster.servers[0]
+    victim.kill()
+    config = victim.folder / "nats.conf"
+    safe = config.read_text()
+    try:
+        async with opened(settings) as queue:
+            await queue.put(message(2))
+            config.write_text(safe.replace('sync_interval: "always"', 'sync_interval: "2m"'))
+            assert config.read_text() != safe
+            victim.launch()
+
+            async def refused():
+                with contextlib.suppress(UnavailableError):
+                    await queue.put(message(3))
+                    return False
+                return True
+
+            await until(refused, 60)
+            victim.kill()
+            config.write_text(safe)
+            victim.launch()
+
+            async def taken():
+                return not await refused()
+
+            await until(taken, 60)
+    finally:
+        victim.kill()
+        config.write_text(safe)
+        victim.launch()
+        await asyncio.to_thread(settle, cluster)
+
+
 async def test_a_server_that_nobody_named_is_missed(cluster):
     queue = JetStreamQueue(lane_of(cluster, monitor_url=",".join(cluster.monitor_url.split(",")[:2])))
     with pytest.raises(UnsafeQueueError, match="2 of the 3 servers"):

@@ -38,14 +38,15 @@ async def examine_servers(settings: Settings) -> dict[str, list[Problem]]:
 
 
 async def _queue_problems(settings: Settings) -> list[Problem]:
-    """As every role looks before it starts; lanes that are not there yet are made."""
+    """As every role looks before it starts, but at every server; lanes that are not there yet are made."""
     queue = Lanes(lanes_of(settings))
     try:
         await queue.start()
+        silent = await queue.silent_servers()
     except UnsafeQueueError as error:
         return [(problem, "mend the servers' settings, see docs/operations/jetstream.md") for problem in error.problems]
     except UnavailableError as error:
         return [(f"cannot be reached: {error}", "look at TSLICE_QUEUE_URL and TSLICE_QUEUE_MONITOR_URL")]
     finally:
         await queue.close()
-    return []
+    return [(each, "the others go on without it; start it, or name one that is there") for each in silent]

@@ -32,6 +32,10 @@ class Lanes:
         """As `JetStreamQueue.close`, of each."""
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
 
+    async def silent_servers(self) -> Sequence[str]:
+        """What there is to say of each server that does not answer; the lanes are on the same ones."""
+        return await next(iter(self._lanes.values())).silent_servers()
+
     async def put(self, message: Message) -> None:
         lane = self._lanes.get(message.placement.database)
         if lane is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ...model.books import HeldMessage
+from ...model.errors import UnavailableError
 from ...model.events import Message
-from .connection import Connection, Session
+from .connection import Connection, Session, ended
 from .consumer import Consumer
 from .holdings import Holdings
 from .lane import ensure_lane
@@ -31,6 +33,7 @@ class JetStreamQueue:
     def __init__(self, settings: LaneSettings) -> None:
         self._settings = settings
         self._started = False
+        self._rechecking: asyncio.Task[None] | None = None
         self._connection = Connection(settings.urls, f"tslice-{settings.lane}", self._prepare, settings.timeout_s)
         self._publisher = Publisher(self._connection, settings)
         self._consumer = Consumer(self._connection, settings)
@@ -41,10 +44,10 @@ class JetStreamQueue:
 
         Raises:
             UnsafeQueueError: a server would acknowledge what it may lose, or cannot take a full request.
-            UnavailableError: a server or its monitoring address does not answer.
+            UnavailableError: the server does not answer, or of several too many to tell whether they are safe.
         """
         await self._connection.start()
-        # From now on a server of the cluster may be down.
+        # From now on it is better to go on with what has been looked at than to stop.
         self._started = True
         self._publisher.start()
 
@@ -53,17 +56,43 @@ class JetStreamQueue:
         await self._publisher.close(drain_s)
         await self._consumer.close()
         await self._connection.close()
+        await self._forget()
+
+    async def silent_servers(self) -> Sequence[str]:
+        """What there is to say of each server of the cluster that does not answer."""
+        return (await check_servers(self._settings)).silent
 
     async def _prepare(self, session: Session) -> None:
         """Every new connection may lead to another server, or to the same one with other settings."""
-        problems = await check_servers(self._settings, session.server_id, all_answer=not self._started)
+        look = await check_servers(self._settings, session.server_id)
+        problems = list(look.problems)
         if (short := payload_problem(session.client.max_payload, self._settings)) is not None and short not in str(
             problems
         ):
             problems.append(short)
         if problems:
             raise UnsafeQueueError(problems)
+        if look.silent and not self._started and 2 * len(look.silent) >= len(self._settings.monitors):
+            raise UnavailableError("; ".join(look.silent))
         await ensure_lane(session, self._settings)
+        if look.silent:
+            await self._forget()
+            self._rechecking = asyncio.create_task(self._recheck(session))
+
+    async def _recheck(self, session: Session) -> None:
+        """Look at the servers that were down once they answer; with one that is not safe nothing is put any more."""
+        while session.alive:
+            await asyncio.sleep(self._settings.recheck_s)
+            look = await check_servers(self._settings)
+            if look.problems:
+                session.drop("; ".join(look.problems))
+            if not look.silent:
+                return
+
+    async def _forget(self) -> None:
+        if self._rechecking is not None:
+            rechecking, self._rechecking = self._rechecking, None
+            await ended(rechecking)
 
     async def put(self, message: Message) -> None:
         # A sender that gives up cancels its future only; the message stays.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -28,47 +29,50 @@ class UnsafeQueueError(Exception):
         self.problems = tuple(problems)
 
 
-async def check_servers(
-    settings: LaneSettings, connected_to: str | None = None, *, all_answer: bool = True
-) -> list[str]:
-    """What is wrong with the servers, as their monitoring endpoints tell it; empty when all is well.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the monitoring endpoints of the servers have told.
+
+    Attributes:
+        problems: a sentence each; empty when all is well with those that answered.
+        silent: what those are told as that did not answer.
+    """
+
+    problems: Sequence[str]
+    silent: Sequence[str] = ()
+
+
+async def check_servers(settings: LaneSettings, connected_to: str | None = None) -> Look:
+    """What is wrong with the servers, as their monitoring endpoints tell it.
 
     Args:
         settings: names the endpoints.
-        connected_to: the id of the server that a client speaks to; it must be one of those asked.
-        all_answer: whether every endpoint must answer; otherwise a server that is down is no problem.
-
-    Raises:
-        UnavailableError: an endpoint does not answer.
+        connected_to: the id of the server that a client speaks to; it must be one of those asked, if all answer.
     """
     if settings.monitor_url is None:
         if settings.durability_assumed:
-            return []
-        return ["no monitoring address is given, so whether the servers wait for the disk cannot be seen"]
-    addresses = [address.strip().rstrip("/") for address in settings.monitor_url.split(",") if address.strip()]
+            return Look([])
+        return Look(["no monitoring address is given, so whether the servers wait for the disk cannot be seen"])
     problems: list[str] = []
+    silent: list[str] = []
     ids: set[str] = set()
     cluster = 1
-    silent = 0
     async with httpx2.AsyncClient(timeout=settings.timeout_s, trust_env=False) as http:
-        for address in addresses:
+        for address in settings.monitors:
             try:
                 told = await _ask(http, address)
-            except UnavailableError:
-                if all_answer:
-                    raise
-                silent += 1
+            except UnavailableError as error:
+                silent.append(str(error))
                 continue
             ids.add(str(told.get("server_id")))
             cluster = max(cluster, _size(told))
             problems += [f"{address}: {problem}" for problem in server_problems(told, settings)]
-    if silent:
-        return problems
-    if len(ids) < cluster:
-        problems.append(f"{len(ids)} of the {cluster} servers of the cluster have a monitoring address here")
-    if connected_to is not None and connected_to not in ids:
+    if len(ids) + len(silent) < cluster:
+        named = len(ids) + len(silent)
+        problems.append(f"{named} of the {cluster} servers of the cluster have a monitoring address here")
+    if connected_to is not None and connected_to not in ids and not silent:
         problems.append("the server that answers is none of those whose monitoring addresses are given")
-    return problems
+    return Look(problems, silent)
 
 
 def server_problems(told: dict[str, Any], settings: LaneSettings) -> list[str]:

@@ -29,6 +29,7 @@ class LaneSettings:
         ack_wait_s: a pack whose writer is silent for so long is delivered again.
         hold_s: a pack that this writer could not settle for so long is given to the other writers.
         watch_s: when nothing has come for so long, the consumer is asked whether something should have.
+        recheck_s: seconds between looks for a server of the cluster that was down when the others were looked at.
     """
 
     urls: tuple[str, ...]
@@ -46,6 +47,7 @@ class LaneSettings:
     ack_wait_s: float = 30.0
     hold_s: float = 60.0
     watch_s: float = 10.0
+    recheck_s: float = 5.0
 
     def __post_init__(self) -> None:
         """Refuse a lane that cannot be a subject, or would be taken for another's poison."""
@@ -55,6 +57,11 @@ class LaneSettings:
             )
         if not self.urls:
             raise ValueError("a lane needs a server")
+
+    @property
+    def monitors(self) -> list[str]:
+        """The monitoring addresses, without a slash at the end."""
+        return [each.strip().rstrip("/") for each in (self.monitor_url or "").split(",") if each.strip()]
 
     @property
     def subject(self) -> str:
