@@ -1,6 +1,5 @@
 """Schemathesis over the OpenAPI document of a running server: what fits the document and what does not, never a 5xx."""
 
-import time
 from collections import Counter
 
 import httpx2
@@ -19,9 +18,8 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-EXAMPLES = 8
+EXAMPLES = 5
 """Of each operation, for each kind of data."""
-LONGEST_S = 300
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -73,9 +71,10 @@ def failure(operation, mode, seed, call):
     return None
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 def test_no_operation_breaks(server, api, headers, mode, seed):
-    began, calls, failures = time.monotonic(), Counter(), []
+    calls, failures = Counter(), []
     for result in api.get_all_operations():
         operation = result.ok()
         credential = headers_for(operation, headers)
@@ -86,7 +85,6 @@ def test_no_operation_breaks(server, api, headers, mode, seed):
             case.validate_response(answer, checks=CHECKS)
 
         failures.append(failure(operation, mode, seed, call))
-        assert time.monotonic() - began < LONGEST_S / 2
     failures = list(filter(None, failures))
     assert failures == [], "\n\n".join(failures)
     assert calls[5] == 0
