@@ -22,7 +22,13 @@ test("invited, enrolled with an authenticator, and signed in with its code", asy
     await elsewhere.goto(url);
     await signIn(elsewhere);
     await expect(elsewhere.getByRole("heading", devices)).toBeVisible();
-    return invite(owner.request, "grace@example.org", "operator");
+    const made = await invite(owner.request, "grace@example.org", "operator");
+    await elsewhere.getByRole("link", { name: "Audit" }).click();
+    await expect(elsewhere.getByTestId("audit-row").first()).toContainText("grace@example.org");
+    await inspect(elsewhere);
+    const file = await elsewhere.getByRole("link", { name: "Download as CSV" }).getAttribute("href");
+    expect(await (await owner.request.get(url + file)).text()).toContain("grace@example.org");
+    return made;
   });
   await owner.close();
 

@@ -158,3 +158,33 @@ export function recordedSessions() {
     session("script", "curl/8.5.0", { kind: "refresh" }),
   ];
 }
+
+export function recordedAudit() {
+  const record = (sequence: number, who: string, what: string, more: Json) => {
+    const [action, resource] = what.split(" ");
+    return {
+      sequence,
+      at: before(300 - sequence),
+      actor: { kind: "user", id: "u1", name: who },
+      action,
+      resource,
+      target: "",
+      tenant: "acme-123",
+      address: "192.0.2.7",
+      agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+      outcome: "done",
+      detail: {},
+      hash: "0".repeat(64),
+      ...more,
+    };
+  };
+  return [
+    record(4, "ada@example.com", "change devices", { target: "dev-001", detail: { label: "Boiler #3" } }),
+    record(3, "grace@example.com", "issue keys", { outcome: "refused" }),
+    record(2, "ada@example.com", "create invitations", {
+      target: "3f8a2c",
+      detail: { email: "grace@example.com", role: "viewer" },
+    }),
+    record(1, "ada@example.com", "open session", {}),
+  ];
+}

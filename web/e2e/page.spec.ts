@@ -42,6 +42,7 @@ const places: { name: string; path: string; ready: (page: Page) => Promise<void>
     },
   },
   { name: "books", path: "/books", ready: (page) => expect(page.getByTestId("books-stored")).toBeVisible() },
+  { name: "audit", path: "/audit", ready: (page) => expect(page.getByTestId("audit-row")).toHaveCount(4) },
   {
     name: "account",
     path: "/account",
@@ -336,4 +337,21 @@ test("the password is changed, and asked for anew", async ({ page }) => {
   await change.click();
   await expect(page).toHaveURL(/\/sign-in/);
   await expect(page.getByLabel("Email")).toBeVisible();
+});
+
+test("the audit is searched by person and outcome, and downloaded as it is shown", async ({ page }) => {
+  await signIn(page);
+  await page.getByRole("link", { name: "Audit" }).click();
+  const rows = page.getByTestId("audit-row");
+  await expect(rows).toHaveCount(4);
+  await expect(rows.first()).toContainText("change devices");
+  await expect(rows.first()).toContainText("dev-001 · label: Boiler #3");
+  await page.getByLabel("Outcome").selectOption("refused");
+  await expect(rows).toHaveCount(1);
+  await expect(rows).toContainText("refused issue keys");
+  await page.getByLabel("Who").fill("nobody");
+  await page.getByLabel("Who").press("Enter");
+  await expect(page.getByText("No such records")).toBeVisible();
+  const file = page.getByRole("link", { name: "Download as CSV" });
+  await expect(file).toHaveAttribute("href", "/api/v1/audit/export?format=csv&actor=nobody&outcome=refused");
 });

@@ -13,6 +13,7 @@ import {
   me,
   type Reading,
   reading,
+  recordedAudit,
   recordedDevices,
   recordedLetters,
   recordedSessions,
@@ -160,6 +161,13 @@ export class RecordedServer {
     }
     if (path.startsWith("/me/second-factor")) return this.factorRoutes(method, path, body);
     if (path === "/books") return ok(this.books());
+    if (path === "/audit") {
+      const { actor, outcome } = Object.fromEntries(url.searchParams);
+      const records = recordedAudit().filter(
+        (record) => (!actor || record.actor.name === actor) && (!outcome || record.outcome === outcome),
+      );
+      return ok({ records, next: null, head: { sequence: 4, hash: "0".repeat(64) } });
+    }
     if (path === "/status") return ok(status());
     if (path.startsWith("/dead-letters")) return this.deadLetters(method, path, url, body);
     if (path.startsWith("/devices")) return this.deviceRoutes(method, path, url, body);

@@ -14,6 +14,8 @@ import type {
 
 export type {
   Acceptance,
+  AuditOutcome,
+  AuditRecordBody as AuditRecord,
   BulkOutcomeBody as BulkReplayOutcome,
   DeviceStatus,
   IssuedKey,

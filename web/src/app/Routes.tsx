@@ -15,6 +15,7 @@ const DevicesPage = page(() => import("../features/devices/DevicesPage"), "Devic
 const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePage");
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
+const AuditPage = page(() => import("../features/audit/AuditPage"), "AuditPage");
 const AccountPage = page(() => import("../features/account/AccountPage"), "AccountPage");
 
 /** A page loaded when it is first shown. */
@@ -53,6 +54,7 @@ export function Routes() {
               </Route>
               <Route path="/books" component={BooksPage} />
               <Route path="/dead-letters" component={DeadLettersPage} />
+              <Route path="/audit" component={AuditPage} />
               <Route path="/account" component={AccountPage} />
               <Route>
                 <Failure title="There is no such page" message="Check the address, or go to the device list." />

@@ -10,6 +10,12 @@ const places = [
   { path: "/books", name: "Books" },
   { path: "/dead-letters", name: "Dead letters" },
 ];
+const administration = [{ path: "/audit", name: "Audit" }];
+
+/** Where a person can go: not to what would be refused. */
+function placesOf(me: Me) {
+  return me.role === "owner" || me.role === "admin" ? [...places, ...administration] : places;
+}
 
 /** Top bar and frame of every signed-in page. */
 export function Shell({ me, children }: { me: Me; children: ReactNode }) {
@@ -27,7 +33,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
             <span className="brand-name">Telemetry Slice</span>
           </Link>
           <nav aria-label="Main" className="places">
-            {places.map((place) => (
+            {placesOf(me).map((place) => (
               <Link
                 key={place.path}
                 href={place.path}

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Books } from "../api/types";
 import { checkNewPassword } from "../ui/newPassword";
 import { nameOfAgent } from "./account/agent";
+import { detailOf, whoOf } from "./audit/record";
 import { ranked, verdictOf } from "./books/balance";
 import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
@@ -132,4 +133,13 @@ describe("the name of a session's program", () => {
   ])("%s", (agent, name) => {
     expect(nameOfAgent(agent)).toBe(name);
   });
+});
+
+it("a record says who and what in words", () => {
+  expect(whoOf({ kind: "user", id: "u1", name: "ada@example.com" })).toBe("ada@example.com");
+  expect(whoOf({ kind: "device key", id: "k1", name: "" })).toBe("k1");
+  expect(whoOf({ kind: "unknown", id: "", name: "" })).toBe("–");
+  expect(detailOf({ detail: { role: "viewer", before: null, count: 0, quiet: false, name: "" } })).toBe(
+    "role: viewer, count: 0, quiet: false",
+  );
 });
