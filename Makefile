@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.ts*" -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel clean
+.PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel sbom audit clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -41,9 +41,11 @@ test-long: setup $(STAMP)-test ## the long forms of the tests
 
 check: lint types contracts ## lint + types + contracts
 
-lint: $(STAMP)-lint ## ruff: rules and format
+lint: $(STAMP)-lint ## ruff: rules and format; bandit; zizmor for the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src deploy
+	$(BIN)/zizmor --offline --quiet .github
 
 format: $(STAMP)-lint ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
@@ -78,9 +80,22 @@ lock: $(STAMP)-lint ## resolve requirements/*.txt anew, keeping what is pinned (
 	$(COMPILE) --group pyproject.toml:node -o requirements/node.txt
 	$(COMPILE) --group pyproject.toml:test -c requirements/runtime.txt -o requirements/test.txt
 	$(COMPILE) --group pyproject.toml:lint -c requirements/runtime.txt -o requirements/lint.txt
+	$(COMPILE) --group pyproject.toml:release -o requirements/release.txt
 
 wheel: setup ## dist/*.whl and dist/*.tar.gz, the built page inside
 	$(BIN)/python -m hatchling build -d dist
+
+sbom: $(STAMP)-release $(STAMP)-node ## dist/sbom-*.cdx.json: which libraries are in a release, as CycloneDX
+	@mkdir -p dist
+	$(VENV)/release/bin/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml \
+		--output-reproducible --output-file dist/sbom-python.cdx.json
+	cd web && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx --sbom-type application \
+		> ../dist/sbom-page.cdx.json
+
+audit: $(STAMP)-release $(STAMP)-node ## known vulnerabilities of all that is pinned (asks the advisory databases: needs the network)
+	for file in requirements/*.txt; do \
+		$(VENV)/release/bin/pip-audit --disable-pip --require-hashes --requirement $$file || exit 1; done
+	cd web && npm audit --audit-level=high
 
 clean: ## remove what was built (never the data folder)
 	rm -rf $(VENV) web/node_modules web/dist dist build .coverage .coverage.* htmlcov
@@ -108,6 +123,12 @@ $(STAMP)-test: $(STAMP)-runtime $(STAMP)-servers requirements/test.txt
 
 $(STAMP)-lint: $(STAMP)-runtime requirements/lint.txt
 	@$(PIP_INSTALL) -r requirements/lint.txt
+	@touch $@
+
+# Beside what it tells of, not in it.
+$(STAMP)-release: $(BIN)/python requirements/release.txt
+	@$(BIN)/python -m venv $(VENV)/release
+	@$(VENV)/release/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/release.txt
 	@touch $@
 
 $(STAMP)-node: requirements/node.txt | $(BIN)/python

@@ -213,6 +213,28 @@ def test_links_lead_somewhere(path):
     assert broken == []
 
 
+def missing_tests(text: str) -> list[str]:
+    """The tests that a text names (`tests/…::test_name`) and that are not there."""
+    return [
+        f"{path}::{name}"
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+        if not (file := ROOT / path).exists()
+        or not re.search(rf"^(async )?def {name}\(", file.read_text(), re.MULTILINE)
+    ]
+
+
+def test_what_is_said_to_be_checked_is_checked():
+    text = (ROOT / "docs" / "security.md").read_text()
+    assert missing_tests(text) == []
+    rows = [line for line in text.partition("## What is checked")[2].splitlines() if re.match(r"\| (API)?\d", line)]
+    assert len(rows) > 45
+    assert [row for row in rows if not re.search(r"`tests/[\w/]+\.py::test_\w+` \|$", row)] == []
+    assert missing_tests("`tests/test_docs.py::test_gone` `tests/gone.py::test_x`") == [
+        "tests/test_docs.py::test_gone",
+        "tests/gone.py::test_x",
+    ]
+
+
 def test_every_decision_is_listed():
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}

@@ -119,7 +119,7 @@ def test_every_exception_to_a_lint_rule_has_its_reason():
     for number, line in enumerate((ROOT / "pyproject.toml").read_text().splitlines(), 1):
         if line.startswith("[tool."):
             section = line
-        if line.startswith("[tool.ruff.lint"):
+        if line.startswith(("[tool.ruff.lint", "[tool.bandit")):
             inside = True
         elif line.startswith("["):
             inside = False
@@ -128,7 +128,7 @@ def test_every_exception_to_a_lint_rule_has_its_reason():
     assert bare == []
 
 
-@pytest.mark.parametrize("name", ["runtime", "build", "node", "test", "lint"])
+@pytest.mark.parametrize("name", ["runtime", "servers", "build", "node", "test", "lint", "release"])
 def test_installs_are_locked_by_hash_and_carry_no_address(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     assert "://" not in text

@@ -350,6 +350,10 @@ def test_letters_of_another_tenant_do_not_exist(store_harness: Any) -> None:
     assert run(lambda: store.replay(stranger, letter.id, event)) is None
     assert not run(lambda: store.discard(stranger, letter.id))
     assert letter_of(store_harness, owner) == letter
+    # However great the number.
+    assert run(lambda: store.get(owner, (1 << 63) - 1)) is None
+    assert run(lambda: store.list(owner, reason=None, after=(1 << 63) - 1, limit=10)) == [letter]
+    assert run(lambda: store.replay(owner, (1 << 63) - 1, event)) is None
 
 
 def test_retention_deletes_readings_and_nothing_else(store_harness: Any) -> None:

@@ -208,3 +208,16 @@ async def test_a_revoked_credential_ends_the_stream(live_server, as_, acme, acce
         assert (await receive(connection, "hello"))["sequence"] == 0
         await access.keys.revoke(acme.no, key_id)
         assert await close_code(connection) == live.NOT_ALLOWED
+
+
+async def test_a_session_that_ended_ends_the_stream(live_server, acme, access, boiler, monkeypatch):
+    assert live.RECHECK_S <= 30
+    monkeypatch.setattr(live, "RECHECK_S", 0.05)
+    account = await access.people.add("v@example.org", "v", "correct horse battery", [(acme.no, "viewer")])
+    signed_in = await access.people.sign_in(account.user_id, None, None)
+    cookie = {"Cookie": f"tslice_session={signed_in.token}"}
+    origin = f"http://127.0.0.1:{live_server.port}"
+    async with live_server.connect(additional_headers=cookie, origin=origin) as connection:
+        await receive(connection, "hello")
+        await access.people.end_sign_in(account.user_id, signed_in.profile.user.family)
+        assert await close_code(connection) == live.NOT_ALLOWED

@@ -19,6 +19,8 @@ KINDS = {
     "row security alone": {"filters": False},
     "filters alone": {"row_security": False},
 }
+EVERYWHERE = ("embedded", "placed", *KINDS)
+"""The platforms of `house`: the embedded one, a distributed one with tenants in every placement, and `KINDS`."""
 FILTER = re.compile(r"((?:\w+\.)?tenant_no) = (%\(\w+\)s(?:::\w+)?|%s)")
 WALLED = (
     "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity"

@@ -85,7 +85,7 @@ def history(machine: Machine, until_us: int, seed: int) -> Iterator[dict[str, An
     The same arguments give the same events with the same ids.
     """
     late: list[dict[str, Any]] = []
-    rng = random.Random(f"{seed}/{machine.device_id}")  # noqa: S311  # a demo's noise needs no secrecy
+    rng = random.Random(f"{seed}/{machine.device_id}")  # nosec B311  # noqa: S311 - a demo's noise needs no secrecy
     drift = dict.fromkeys(machine.courses, 0.0)
     start_us = until_us - DAY_MINUTES * MINUTE_US
     for minute in range(DAY_MINUTES):

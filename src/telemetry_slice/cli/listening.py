@@ -12,7 +12,7 @@ from typing import Any
 from ..settings import Settings
 from .failure import CliError
 
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not bound
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
 
 
 def bind(host: str, port: int) -> socket.socket:

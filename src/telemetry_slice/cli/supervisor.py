@@ -117,7 +117,7 @@ class Supervisor:
                 # Replaced on purpose: the other one is to be kept from now on.
                 continue
             restart_s = FIRST_RESTART_S if loop.time() - began > HEALTHY_S else min(LAST_RESTART_S, 2 * restart_s)
-            delay_s = restart_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            delay_s = restart_s * random.uniform(0.5, 1.0)  # nosec B311  # noqa: S311 - jitter
             log.error("role_ended", name=each.name, returncode=code, restart_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
 

@@ -74,7 +74,7 @@ class Writer:
             await self._retry(messages, error)
 
     async def _retry(self, messages: Sequence[Message], error: Exception) -> None:
-        delay_s = self._retry_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        delay_s = self._retry_s * random.uniform(0.5, 1.0)  # nosec B311  # noqa: S311 - jitter
         self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
         log.warning("append_unavailable", error=str(error), retry_s=round(delay_s, 3), messages=len(messages))
         await self._queue.retry(messages, delay_s)

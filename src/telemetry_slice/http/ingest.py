@@ -86,7 +86,7 @@ class Ingest:
         except SliceError as error:
             if error.code is Code.CAPACITY:
                 # Not all at the same moment, or they would all come back at the same moment.
-                await asyncio.sleep(REFUSAL_S * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                await asyncio.sleep(REFUSAL_S * random.uniform(0.5, 1.0))  # nosec B311  # noqa: S311 - jitter
             status, body, headers = _refusal(error)
         except UnavailableError:
             status, body, headers = _refusal(unavailable())

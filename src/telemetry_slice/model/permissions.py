@@ -70,7 +70,7 @@ class Permission(StrEnum):
     READ_OWN_SECOND_FACTOR = "read own second factor"
     ADD_OWN_SECOND_FACTOR = "add own second factor"
     REMOVE_OWN_SECOND_FACTOR = "remove own second factor"
-    CHANGE_OWN_PASSWORD = "change own password"  # noqa: S105 - no password
+    CHANGE_OWN_PASSWORD = "change own password"  # nosec B105  # noqa: S105 - no password
     READ_AUDIT = "read audit"
     EXPORT_AUDIT = "export audit"
     READ_STATUS = "read status"

@@ -149,7 +149,7 @@ class Connection:
                     tell("queue_unreachable", lane=self._name, error=str(error) or type(error).__name__)
                     pause_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
                     failures += 1
-                    await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                    await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # nosec B311  # noqa: S311 - jitter
                 else:
                     log.info("queue_reconnected", lane=self._name)
                     break

@@ -53,7 +53,7 @@ telemetry_events = Table(
 dead_letters = Table(
     "dead_letters",
     telemetry_metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
     Column("tenant_no", Integer, nullable=False),
     Column("event_key", EVENT_KEY, nullable=False),
     Column("meaning", BigInteger, nullable=False),
