@@ -16,6 +16,13 @@ async def test_a_tenant_is_found_by_its_id(registry, clock):
     assert await registry.tenants.get("nobody") is None
 
 
+async def test_a_tenant_is_found_by_its_number(registry):
+    first, second = [await registry.tenants.create(name, name.title()) for name in ("first", "second")]
+    assert await registry.tenants.by_no(second.no) == second
+    assert await registry.tenants.by_no(first.no) == first
+    assert await registry.tenants.by_no(TenantNo(second.no + 1)) is None
+
+
 @pytest.mark.parametrize("placement", [SHARED, Placement("tenant_a"), Placement(database="one")])
 async def test_a_tenant_stays_where_it_was_placed(registry, placement):
     created = await registry.tenants.create("a", "A", placement=placement)

@@ -168,6 +168,13 @@ async def test_an_id_below_the_horizon_dies_and_is_never_stored_again(store, gat
     assert (await store.books(tenant)).dead == {"id_expired": 1}
 
 
+def noting(told):
+    async def note(count):
+        told.append(count)
+
+    return note
+
+
 @pytest.fixture
 async def on_duty():
     """Starts what goes on for ever, and ends it after the test."""
@@ -188,19 +195,23 @@ async def test_the_ledger_keeps_the_days_it_is_told_to(store, superuser, clock, 
     # 14 days before half of the fourth week lies half of the second.
     clock.us = (start + 3) * WEEK_MS * 1000 + 3 * DAY_US
     assert start + 3 < head
-    on_duty(keep_ledger(store, clock, 14))
+    told = []
+    on_duty(keep_ledger(store, clock, 14, noting(told)))
     await until(lambda: known_from() == start + 1, "one whole week is older")
     assert f"event_ledger_w{start}" not in partitions(superuser)
     assert f"event_ledger_w{start + 1}" in partitions(superuser)
+    await until(lambda: told, "the week is told")
 
 
 async def test_readings_are_kept_for_the_days_they_are_told_to(store, gate, tenant, superuser, clock, on_duty, until):
     clock.us = server_now_us(superuser)
     edge_us = clock.us - 40 * DAY_US
     await store.append([gate.message((tenant, [(f"kept-{at}", at, 1) for at in (edge_us - 1, edge_us)]))])
-    on_duty(keep_retention(store, clock, 40))
+    told = []
+    on_duty(keep_retention(store, clock, 40, noting(told)))
     left = "SELECT array_agg(recorded_us) FROM telemetry_events WHERE tenant_no = %s"
     await until(lambda: superuser.execute(left, (tenant,)).fetchone() == ([edge_us],), "the older one is gone")
+    await until(lambda: told, "what is gone is told")
 
 
 async def test_retention_reaches_every_partition(store, gate, tenant, superuser):

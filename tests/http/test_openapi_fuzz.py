@@ -1,4 +1,6 @@
-"""Schemathesis over the OpenAPI document of a running server: what fits the document and what does not, never a 5xx."""
+"""Schemathesis over the OpenAPI document of a running server: what fits the document and what does not, one operation
+at a time and several that follow from one another; never a 5xx.
+"""
 
 from collections import Counter
 
@@ -89,3 +91,39 @@ def test_no_operation_breaks(server, api, headers, mode, seed):
     assert failures == [], "\n\n".join(failures)
     assert calls[5] == 0
     assert min(calls[2], calls[4]) > 20, calls
+
+
+@pytest.mark.parametrize(
+    ("journeys", "steps"),
+    [(12, 10), pytest.param(80, 20, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+)
+def test_no_journey_through_operations_breaks(server, api, headers, seed, journeys, steps):
+    """What one operation has answered is what the next is asked for: made, listed, changed, removed, asked again."""
+    operations, followed = Counter(), Counter()
+
+    class Journey(api.as_state_machine()):
+        def get_call_kwargs(self, case):
+            return {"base_url": server.url, "headers": headers_for(case.operation, headers), "timeout": 30}
+
+        def step(self, input):  # noqa: A002 - schemathesis calls it so
+            followed[input.case.operation.label] += input.transition is not None
+            return super().step(input)
+
+        def validate_response(self, response, case, additional_checks=(), **_more):
+            operations[case.operation.label] += 1
+            case.validate_response(response, checks=CHECKS)
+
+    seeded(seed)(Journey)
+    Journey.run(
+        settings=settings(
+            max_examples=journeys,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+    )
+    print(f"{sum(operations.values())} steps, {sum(followed.values())} with what was answered before: {operations}")
+    assert len(operations) > 8
+    assert sum(followed.values()) > journeys // 4

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from telemetry_slice.model import permissions
 from telemetry_slice.model.permissions import GRANTS, Party, Permission, parties
-from telemetry_slice.model.tenancy import Console, DeviceKey, GatewayKey, Role, Scope, ServiceKey, User
+from telemetry_slice.model.tenancy import Console, DeviceKey, Duty, GatewayKey, Role, Scope, ServiceKey, SystemJob, User
 from telemetry_slice.ports.registry import SessionKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -211,6 +211,8 @@ async def test_every_principal_is_some_party(people):
         assert parties(principal)
         everybody |= parties(principal)
     assert everybody == set(Party)
+    # The installation's own duties go by no route.
+    assert parties(SystemJob(Duty.RETENTION)) == set()
     assert {permission for permission, granted in GRANTS.items() if granted} == set(Permission)
     with pytest.raises(AssertionError, match="Expected code to be unreachable"):
         parties(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,17 +28,29 @@ REOPEN = 1.25
 """Ingest reopens when a quarter more than the reserve is free, so that it does not flap."""
 
 
-async def keep_retention(store: EventStore, clock: Clock, days: int) -> None:
-    """Delete readings recorded more than `days` days ago, step by step, for ever."""
+Told = Callable[[int], Awaitable[None]]
+"""Called with how many were let go of since it was called last."""
+
+
+async def keep_retention(store: EventStore, clock: Clock, days: int, told: Told) -> None:
+    """Delete readings recorded more than `days` days ago, step by step, for ever.
+
+    `told` hears of the first ones at once, and of what follows once a day.
+    """
+    gone, tell_from_us = 0, clock.now_us()
     while True:
         try:
             while deleted := await store.expire(clock.now_us() - days * DAY_US):
+                gone += deleted
                 EXPIRED_EVENTS.inc(deleted)
                 log.info("readings_expired", events=deleted, days=days)
                 # Between steps the writer belongs to the senders.
                 await asyncio.sleep(0.05)
         except UnavailableError as error:
             log.warning("retention_postponed", error=str(error))
+        if gone and clock.now_us() >= tell_from_us:
+            await told(gone)
+            gone, tell_from_us = 0, clock.now_us() + DAY_US
         await asyncio.sleep(RETENTION_EVERY_S)
 
 
@@ -49,12 +61,13 @@ class Ledger(Protocol):
         """Let go of the ids of the weeks that ended before `before_us`; how many weeks were let go of."""
 
 
-async def keep_ledger(ledger: Ledger, clock: Clock, days: int) -> None:
-    """Let go of the ids made more than `days` days ago, for ever."""
+async def keep_ledger(ledger: Ledger, clock: Clock, days: int, told: Told) -> None:
+    """Let go of the ids made more than `days` days ago, for ever; `told` hears of each week that goes."""
     while True:
         try:
             if dropped := await ledger.drop_ledger_weeks(clock.now_us() - days * DAY_US):
                 log.info("ledger_weeks_dropped", weeks=dropped, days=days)
+                await told(dropped)
         except UnavailableError as error:
             log.warning("ledger_postponed", error=str(error))
         await asyncio.sleep(RETENTION_EVERY_S)

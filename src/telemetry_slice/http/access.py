@@ -11,7 +11,18 @@ from ..flow.access import Profile, ReusedTokenError, SignIn, Tokens
 from ..model.audit import Actor, ActorKind, AuditOutcome, actor_of
 from ..model.errors import Code, SliceError
 from ..model.permissions import Permission
-from ..model.tenancy import Console, DeviceKey, GatewayKey, KeyPrincipal, Principal, Role, ServiceKey, Tenant, User
+from ..model.tenancy import (
+    Console,
+    DeviceKey,
+    GatewayKey,
+    KeyPrincipal,
+    Principal,
+    Role,
+    ServiceKey,
+    SystemJob,
+    Tenant,
+    User,
+)
 from .auditing import AuditedRoute, note_of, tell
 from .principal import (
     SESSION_COOKIE,
@@ -137,7 +148,7 @@ def _me_of_profile(profile: Profile) -> Me:
     )
 
 
-def _me_of_program(principal: KeyPrincipal | Console) -> Me:
+def _me_of_program(principal: KeyPrincipal | Console | SystemJob) -> Me:
     kind: Literal["service", "device", "gateway", "console"]
     match principal:
         case ServiceKey():
@@ -148,6 +159,8 @@ def _me_of_program(principal: KeyPrincipal | Console) -> Me:
             kind = "device"
         case Console():
             kind = "console"
+        case SystemJob():
+            raise AssertionError("no credential stands for a system job")
         case _:
             assert_never(principal)
     return Me(

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import assert_never
 
 from .events import TenantNo
-from .tenancy import Console, DeviceKey, GatewayKey, Principal, ServiceKey, User
+from .tenancy import Console, DeviceKey, GatewayKey, Principal, ServiceKey, SystemJob, User
 
 INSTALLATION = TenantNo(0)
 """The chain of what concerns no tenant; the numbers of tenants begin with 1."""
@@ -42,6 +42,7 @@ class ActorKind(StrEnum):
     GATEWAY = "gateway key"
     SERVICE = "service key"
     CONSOLE = "console"
+    SYSTEM = "system job"
     UNKNOWN = "unknown"
 
 
@@ -101,8 +102,19 @@ def actor_of(principal: Principal) -> Actor:
             return Actor(ActorKind.SERVICE, principal.key_id, "")
         case Console():
             return Actor(ActorKind.CONSOLE, "console", "")
+        case SystemJob():
+            return Actor(ActorKind.SYSTEM, principal.duty, "")
         case _:
             assert_never(principal)
+
+
+def entry_of_job(
+    job: SystemJob, at_us: int, action: str, resource: str, *, target: str = "", detail: Detail | None = None
+) -> AuditEntry:
+    """What the installation has done by itself."""
+    tenant_id = job.tenant.id if job.tenant else None
+    actor, done = actor_of(job), AuditOutcome.DONE
+    return AuditEntry(at_us, actor, action, resource, target, tenant_id, None, None, done, detail or {})
 
 
 def shown(text: str) -> str:

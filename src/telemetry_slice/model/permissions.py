@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import combinations
 from typing import assert_never
 
-from .tenancy import Console, DeviceKey, GatewayKey, Principal, Role, Scope, ServiceKey, User
+from .tenancy import Console, DeviceKey, GatewayKey, Principal, Role, Scope, ServiceKey, SystemJob, User
 
 
 class Party(StrEnum):
@@ -175,25 +176,41 @@ _OF_ROLE = {
     Role.OWNER: Party.OWNER,
 }
 
+# Every request asks what its caller is: all answers are made ahead.
+_DEVICE = frozenset({Party.DEVICE})
+_GATEWAY = frozenset({Party.GATEWAY})
+_CONSOLE = frozenset({Party.CONSOLE})
+_NOBODY: frozenset[Party] = frozenset()
+_SERVICES = {
+    frozenset(scopes): frozenset(_OF_SCOPE[scope] for scope in scopes)
+    for count in range(len(Scope) + 1)
+    for scopes in combinations(Scope, count)
+}
+_USERS = {
+    (role, platform_admin): frozenset(
+        {Party.USER, *([_OF_ROLE[role]] if role else []), *([Party.PLATFORM] if platform_admin else [])}
+    )
+    for role in (None, *Role)
+    for platform_admin in (False, True)
+}
 
-def parties(principal: Principal) -> set[Party]:
+
+def parties(principal: Principal) -> frozenset[Party]:
     """What a principal is."""
     match principal:
         case DeviceKey():
-            return {Party.DEVICE}
+            return _DEVICE
         case GatewayKey():
-            return {Party.GATEWAY}
+            return _GATEWAY
         case ServiceKey():
-            return {_OF_SCOPE[scope] for scope in principal.scopes}
+            return _SERVICES[principal.scopes]
         case User():
-            found = {Party.USER}
-            if principal.role is not None:
-                found.add(_OF_ROLE[principal.role])
-            if principal.platform_admin:
-                found.add(Party.PLATFORM)
-            return found
+            return _USERS[principal.role, principal.platform_admin]
         case Console():
-            return {Party.CONSOLE}
+            return _CONSOLE
+        case SystemJob():
+            # It does what it was made for, and asks for nothing at any route.
+            return _NOBODY
         case _:
             assert_never(principal)
 

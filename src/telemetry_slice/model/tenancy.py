@@ -123,5 +123,22 @@ class Console:
     tenant: Tenant | None
 
 
+class Duty(StrEnum):
+    """What the installation does by itself."""
+
+    SIGNING_KEYS = "signing keys"
+    RETENTION = "retention"
+    LEDGER = "ledger"
+    BACKFILL = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemJob:
+    """The installation itself, on one of its duties. It has no credential: nothing from outside is taken for it."""
+
+    duty: Duty
+    tenant: Tenant | None = None
+
+
 KeyPrincipal = DeviceKey | GatewayKey | ServiceKey
-Principal = DeviceKey | GatewayKey | ServiceKey | User | Console
+Principal = DeviceKey | GatewayKey | ServiceKey | User | Console | SystemJob

@@ -31,6 +31,9 @@ class Tenants(Protocol):
 
     async def get(self, tenant_id: str) -> Tenant | None: ...
 
+    async def by_no(self, tenant: TenantNo) -> Tenant | None:
+        """The same by its number."""
+
     async def list(self) -> Sequence[Tenant]:
         """All, by id."""
 

@@ -26,16 +26,18 @@ from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.placements import Placements
 from ..engines.sql.readers import TenantReaders
 from ..flow.access import signers_of
-from ..flow.history import keep_ledger, keep_retention
+from ..flow.audit import Auditor
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
 from ..model.placement import Placement
 from ..model.times import DAY_US
 from ..ports.edge import Clock
 from ..settings import Settings
+from .jobs import Jobs
 from .placing import place
 from .platform import (
     DRAIN_S,
+    FLUSH_EVERY_S,
     Front,
     Loop,
     Loops,
@@ -44,7 +46,6 @@ from .platform import (
     every,
     secrets_of,
     settle_collector,
-    signing_duty,
 )
 
 log = structlog.get_logger()
@@ -57,9 +58,6 @@ after a quiet moment goes at once."""
 SHARED_LANE = "shared"
 PARTITIONS_EVERY_S = 3_600.0
 PARTITIONS_AHEAD_US = 62 * DAY_US
-BACKFILL_EVERY_S = 30.0
-BACKFILL_PAUSE_S = 0.05
-"""Between two steps the database belongs to the senders."""
 
 
 def url_of(value: str | None) -> str:
@@ -238,23 +236,23 @@ def build_scheduler(settings: Settings) -> Role:
                 log.info("partitions_made", count=made)
             await asyncio.sleep(PARTITIONS_EVERY_S)
 
-    async def fill() -> None:
-        while await databases.store.backfill():
-            await asyncio.sleep(BACKFILL_PAUSE_S)
-
     secrets, _ = secrets_of(settings)
     signers = signers_of(secrets, databases.registry, clock)
-    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill), signing_duty(signers, settings)]
+    auditor = Auditor(databases.registry.audit)
+    jobs = Jobs(auditor, clock)
+    duties: list[Loop] = [make_partitions, jobs.backfill(databases.store.backfill)]
+    duties.append(jobs.signing(signers, settings.signing_key_days))
     if settings.retention_days is not None:
-        duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
+        duties.append(jobs.retention(databases.store, settings.retention_days))
     if settings.ledger_days is not None:
-        duties.append(partial(keep_ledger, databases.store, clock, settings.ledger_days))
+        duties.append(jobs.ledger(databases.store, settings.ledger_days))
 
     async def start() -> None:
-        loops.start(partial(leader.lead, duties))
+        loops.start(partial(leader.lead, duties), partial(every, FLUSH_EVERY_S, auditor.write_down))
 
     async def stop() -> None:
         await loops.end()
+        await auditor.write_down()
         await asyncio.to_thread(databases.close)
 
     return Role(start=start, stop=stop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 import structlog
 
@@ -16,12 +15,13 @@ from ..engines.sqlite.disk import DataDisk
 from ..engines.sqlite.files import REGISTRY, TELEMETRY
 from ..engines.sqlite.registry import open_database, open_registry
 from ..engines.sqlite.store import SqliteStore, WriterProcess
-from ..flow.history import StorageGuard, keep_retention
+from ..flow.history import StorageGuard
 from ..flow.writer import Writer
 from ..model.errors import UnavailableError, invalid
 from ..model.placement import SHARED, Placement, PlacementKind
 from ..settings import Settings
-from .platform import DRAIN_S, Front, Loops, Platform, settle_collector, signing_duty
+from .jobs import Jobs
+from .platform import DRAIN_S, Front, Loops, Platform, settle_collector
 
 log = structlog.get_logger()
 
@@ -95,15 +95,17 @@ def build_embedded(settings: Settings) -> Platform:
         storage=guard,
         place=shared_only,
     )
+    jobs = Jobs(front.auditor, clock)
     loops = Loops()
 
     async def start() -> None:
         await process.start()
         guard.look()
         await front.flush()
-        loops.start(writer.run, guard.watch, signing_duty(front.access.signers, settings), *front.housekeeping)
+        loops.start(writer.run, guard.watch, *front.housekeeping)
+        loops.start(jobs.signing(front.access.signers, settings.signing_key_days))
         if settings.retention_days is not None:
-            loops.start(partial(keep_retention, store, clock, settings.retention_days))
+            loops.start(jobs.retention(store, settings.retention_days))
         settle_collector()
         front.state.reason = None
 

@@ -17,7 +17,7 @@ from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..flow.access import Access, Secrets, Signers, new_signing_key
+from ..flow.access import Access, Secrets, new_signing_key
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -31,7 +31,7 @@ from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
-from ..model.times import DAY_US, to_us
+from ..model.times import to_us
 from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
@@ -43,7 +43,6 @@ GC_THRESHOLD = 50_000
 RESTART_S = 1.0
 FLUSH_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
-ROTATE_EVERY_S = 600.0
 DRAIN_S = 20.0
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -175,11 +174,6 @@ async def kept_up(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         except Exception:
             log.exception("loop_failed")
         await asyncio.sleep(RESTART_S)
-
-
-def signing_duty(signers: Signers, settings: Settings) -> Loop:
-    """The rotation of the keys of access tokens: the duty of one process for all."""
-    return partial(every, ROTATE_EVERY_S, partial(signers.rotate, settings.signing_key_days * DAY_US))
 
 
 def secrets_of(settings: Settings) -> tuple[Secrets, bytes]:

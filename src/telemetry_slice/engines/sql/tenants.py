@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
@@ -109,8 +109,14 @@ class SqlTenants:
         )
 
     async def get(self, tenant_id: str) -> Tenant | None:
+        return await self._one(tenants.c.tenant_id == tenant_id)
+
+    async def by_no(self, tenant: TenantNo) -> Tenant | None:
+        return await self._one(tenants.c.tenant_no == tenant)
+
+    async def _one(self, condition: ColumnElement[bool]) -> Tenant | None:
         def work(connection: Connection) -> Tenant | None:
-            row = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_id == tenant_id)).one_or_none()
+            row = connection.execute(select(*TENANT_COLUMNS).where(condition)).one_or_none()
             return tenant_of(row) if row else None
 
         return await self._database.read(work)

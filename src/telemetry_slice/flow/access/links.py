@@ -125,7 +125,7 @@ class OneTimeLinks:
     async def invitation(self, token: str, address: str | None) -> tuple[Link, Tenant, bool]:
         """An open invitation, its tenant, and whether its e-mail has an account. Raises SliceError UNAUTHENTICATED."""
         link = await self._open(token, LinkKind.INVITATION, address)
-        tenant = next((each for each in await self._tenants.list() if each.no == link.tenant_no), None)
+        tenant = None if link.tenant_no is None else await self._tenants.by_no(link.tenant_no)
         if tenant is None:
             raise _not_valid()
         return link, tenant, await self._accounts.by_email(link.email) is not None

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -28,6 +28,13 @@ FRESH_S = 4.0
 _STRANGER_S = 1.0
 """How often, at most, a name that is not known makes the registry be read before its time."""
 _KEPT_US = (LIFETIME_S + 60) * SECOND_US
+
+
+class Rotation(NamedTuple):
+    """What a rotation came to: the kid of the key that was published, and of how many older ones nothing is left."""
+
+    published: str | None
+    forgotten: int
 
 
 class Signers:
@@ -77,29 +84,32 @@ class Signers:
         await self._refresh(FRESH_S)
         return {"keys": [signer.public_jwk() for signer in self._signers.values()]}
 
-    async def rotate(self, period_us: int) -> None:
+    async def rotate(self, period_us: int) -> Rotation:
         """Publish the next key when the newest will soon have signed for so long, and forget those whose tokens have
         ended. Several processes may do it.
 
         Raises UnavailableError.
         """
-        records = await self._keys.list()
+        records, published, forgotten = await self._keys.list(), None, 0
         if not records:
-            return
+            return Rotation(None, 0)
         now_us, newest = self._clock.now_us(), records[-1]
         if self._open(newest) is None:
-            return
+            return Rotation(None, 0)
         # The first one is the folder's, and as old as that; it signs from the beginning of time.
         next_from_us = max(newest.signs_from_us + period_us, now_us + min(AHEAD_US, period_us // 2))
         if newest.signs_from_us <= now_us and next_from_us - now_us <= AHEAD_US:
             signer = Signer(new_signing_key())
             record = SigningKeyRecord(newest.number + 1, signer.kid, self._sealed(signer), next_from_us)
             if await self._keys.add(record):
+                published = signer.kid
                 log.info("signing_key_published", kid=signer.kid, signs_from_us=next_from_us)
         signing = [record for record in records if record.signs_from_us + _KEPT_US <= now_us]
         if signing and signing[-1].number > records[0].number:
             await self._keys.remove_before(signing[-1].number)
+            forgotten = sum(record.number < signing[-1].number for record in records)
         self._read_at = None
+        return Rotation(published, forgotten)
 
     async def _refresh(self, fresh_s: float) -> None:
         """Read the registry unless that was done within `fresh_s`; while it is away, what was read goes on."""
