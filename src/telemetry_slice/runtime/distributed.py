@@ -25,7 +25,9 @@ from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.placements import Placements
 from ..engines.sql.readers import TenantReaders
+from ..engines.sql.registry import Registry
 from ..flow.access import signers_of
+from ..flow.erasing import Erasing
 from ..flow.history import keep_ledger, keep_retention
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
@@ -33,6 +35,7 @@ from ..model.placement import Placement
 from ..model.times import DAY_US
 from ..ports.edge import Clock
 from ..settings import Settings
+from .erasing.database import DatabaseErasing
 from .placing import place
 from .platform import (
     DRAIN_S,
@@ -42,10 +45,11 @@ from .platform import (
     Platform,
     Role,
     every,
-    secrets_of,
+    renewal_duty,
     settle_collector,
     signing_duty,
 )
+from .secrets import access_secrets, kept_secrets
 
 log = structlog.get_logger()
 
@@ -224,6 +228,14 @@ def build_worker(settings: Settings) -> Role:
     return Role(start=start, stop=stop)
 
 
+def erasing_of(settings: Settings, registry: Registry, clock: Clock) -> Erasing:
+    """What erases tenants: the duty of one process for all."""
+    writer_urls: dict[str | None, str] = {None: url_of(settings.database_writer_url)}
+    writer_urls |= {name: database.writer_url for name, database in settings.placement_databases.items()}
+    telemetry = DatabaseErasing(url_of(settings.database_url), writer_urls, lambda: lanes_of(settings))
+    return Erasing(registry.erasures, telemetry, registry.audit, clock)
+
+
 def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
@@ -242,9 +254,15 @@ def build_scheduler(settings: Settings) -> Role:
         while await databases.store.backfill():
             await asyncio.sleep(BACKFILL_PAUSE_S)
 
-    secrets, _ = secrets_of(settings)
+    secrets = access_secrets(kept_secrets(settings))
     signers = signers_of(secrets, databases.registry, clock)
-    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill), signing_duty(signers, settings)]
+    duties: list[Loop] = [
+        make_partitions,
+        partial(every, BACKFILL_EVERY_S, fill),
+        signing_duty(signers, settings),
+        renewal_duty(secrets, databases.registry),
+        erasing_of(settings, databases.registry, clock).run,
+    ]
     if settings.retention_days is not None:
         duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
     if settings.ledger_days is not None:

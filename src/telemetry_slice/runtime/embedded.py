@@ -16,12 +16,14 @@ from ..engines.sqlite.disk import DataDisk
 from ..engines.sqlite.files import REGISTRY, TELEMETRY
 from ..engines.sqlite.registry import open_database, open_registry
 from ..engines.sqlite.store import SqliteStore, WriterProcess
+from ..flow.erasing import Erasing
 from ..flow.history import StorageGuard, keep_retention
 from ..flow.writer import Writer
 from ..model.errors import UnavailableError, invalid
 from ..model.placement import SHARED, Placement, PlacementKind
 from ..settings import Settings
-from .platform import DRAIN_S, Front, Loops, Platform, settle_collector, signing_duty
+from .erasing.folder import FolderErasing
+from .platform import DRAIN_S, Front, Loops, Platform, renewal_duty, settle_collector, signing_duty
 
 log = structlog.get_logger()
 
@@ -95,13 +97,15 @@ def build_embedded(settings: Settings) -> Platform:
         storage=guard,
         place=shared_only,
     )
+    erasing = Erasing(registry.erasures, FolderErasing(store, readers, queue), registry.audit, clock)
     loops = Loops()
 
     async def start() -> None:
         await process.start()
         guard.look()
         await front.flush()
-        loops.start(writer.run, guard.watch, signing_duty(front.access.signers, settings), *front.housekeeping)
+        loops.start(writer.run, guard.watch, erasing.run, *front.housekeeping)
+        loops.start(signing_duty(front.access.signers, settings), renewal_duty(front.secrets, registry))
         if settings.retention_days is not None:
             loops.start(partial(keep_retention, store, clock, settings.retention_days))
         settle_collector()

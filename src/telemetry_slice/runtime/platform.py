@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import structlog
 
-from ..engines.folder.secrets import ensure_secrets
 from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..flow.access import Access, Secrets, Signers, new_signing_key
+from ..flow.access import Access, Secrets, Signers
+from ..flow.access.renewal import renew
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -36,6 +36,7 @@ from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
+from .secrets import access_secrets, kept_secrets
 
 log = structlog.get_logger()
 
@@ -182,10 +183,18 @@ def signing_duty(signers: Signers, settings: Settings) -> Loop:
     return partial(every, ROTATE_EVERY_S, partial(signers.rotate, settings.signing_key_days * DAY_US))
 
 
-def secrets_of(settings: Settings) -> tuple[Secrets, bytes]:
-    """What the folder keeps for those who sign in, and the secret of cursors."""
-    kept = ensure_secrets(settings.data, new_signing_key)
-    return Secrets(kept.pepper, kept.signing_key), kept.cursor_secret
+def renewal_duty(secrets: Secrets, registry: Registry) -> Loop:
+    """Sealing anew under the current pepper, at the start and now and then: the duty of one process for all."""
+
+    async def run() -> None:
+        while True:
+            try:
+                await renew(secrets.peppers, registry)
+            except UnavailableError as error:
+                log.warning("renewal_postponed", error=str(error))
+            await asyncio.sleep(ROTATE_EVERY_S)
+
+    return run
 
 
 class Loops:
@@ -207,6 +216,7 @@ class Front:
     """What stands before the engines in a process that serves HTTP, and its own housekeeping.
 
     Attributes:
+        secrets: what those who sign in are checked with.
         state: why it is not ready.
         gate, access, auditor, services, app: as their classes say.
         flush: hand on what the gate has counted.
@@ -230,10 +240,11 @@ class Front:
         lag_s: float = 0.0,
     ) -> None:
         """What `readers` answer is at most `lag_s` behind the store."""
-        secrets, cursor_secret = secrets_of(settings)
+        kept = kept_secrets(settings)
+        self.secrets = access_secrets(kept)
         self.state = ReadyState()
         post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
-        self.access = Access(secrets, registry, clock, post=post, public_url=settings.public_url)
+        self.access = Access(self.secrets, registry, clock, post=post, public_url=settings.public_url)
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
@@ -250,10 +261,11 @@ class Front:
             accounts=registry.accounts,
             audit=registry.audit,
             auditor=self.auditor,
+            erasures=registry.erasures,
             clock=clock,
-            cursor_secret=cursor_secret,
+            cursor_secret=kept.cursor_secret,
             version=version("telemetry-slice"),
-            query=Query(SqlTelemetry(readers), registry.devices, clock, cursor_secret, cache),
+            query=Query(SqlTelemetry(readers), registry.devices, clock, kept.cursor_secret, cache),
             live=Hub(bus, stale_s=FRESH_S + lag_s),
             books=Bookkeeper(self.gate.totals, queue, store),
             letters=Letters(store, registry.devices, cache, lag_s),
