@@ -24,7 +24,7 @@ def nowhere(tmp_path, monkeypatch):
         ("TSLICE_PORT", "70000", "port"),
         ("TSLICE_TLS_CERT", "cert.pem", "TSLICE_TLS_KEY"),
         ("TSLICE_DATABASE_URL", "postgresql://db/tslice", "TSLICE_DATABASE_URL"),
-        ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "queue_url"),
+        ("TSLICE_QUEUE_URL", "nats://127.0.0.1", "TSLICE_QUEUE_URL"),
         ("TSLICE_REPLICA_URLS", "postgresql://replica/tslice", "TSLICE_REPLICA_URLS"),
         ("TSLICE_REPLICA_MAX_LAG_S", "0", "replica_max_lag_s"),
         (

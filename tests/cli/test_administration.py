@@ -88,7 +88,9 @@ def test_users(verb, demo_platform):
 
 def test_tenants_and_the_choice_of_one(verb):
     assert {t["id"] for t in as_json(verb("tenants", "list", "--json"))} >= {"acme-123", "beta-456"}
-    verb("tenants", "create", "gamma-1", "--name", "Gamma")
+    made = as_json(verb("tenants", "create", "gamma-1", "--name", "Gamma", "--key-events-per-second", "9", "--json"))
+    assert made[0]["limits"]["keyEventsPerSecond"] == 9
+    assert as_json(verb("tenants", "change", "gamma-1", "--default-limits", "--json"))[0]["limits"] is None
     verb("tenants", "change", "gamma-1", "--key-per-second", "5")
     limits = as_json(verb("tenants", "change", "gamma-1", "--tenant-per-second", "7", "--json"))[0]["limits"]
     assert (limits["keyPerSecond"], limits["tenantPerSecond"]) == (5, 7)
@@ -96,6 +98,17 @@ def test_tenants_and_the_choice_of_one(verb):
     assert "dev-001" in verb("devices", "list").stdout
     taken = verb("tenants", "create", "gamma-1", code=1)
     assert "HTTP 409" in str(taken.exception)
+
+
+def test_a_tenant_is_erased_after_its_id_was_repeated(verb):
+    verb("tenants", "create", "delta-1", "--name", "Delta")
+    assert "suspend it first" in str(verb("tenants", "erase", "delta-1", "--confirm", "delta-1", code=1).exception)
+    verb("tenants", "suspend", "delta-1", "--reason", "they left")
+    assert "nothing was erased" in str(verb("tenants", "erase", "delta-1", "--confirm", "delta", code=1).exception)
+    erased = as_json(verb("tenants", "erase", "delta-1", "--confirm", "delta-1", "--json"))
+    assert erased["finishedAt"]
+    assert "delta-1" not in verb("tenants", "list").stdout
+    assert "HTTP 409" in str(verb("tenants", "create", "delta-1", code=1).exception)
 
 
 def test_dead_letters(verb, demo_platform):

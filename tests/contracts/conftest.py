@@ -306,7 +306,7 @@ def postgres_registry(request: pytest.FixtureRequest, clock: Any) -> Registry:
     with psycopg.connect(server.url_of("postgres", server.password, REGISTRY_DATABASE)) as owner:
         owner.execute(
             "TRUNCATE registry.tenants, registry.accounts, registry.first_run_offers, registry.audit,"
-            " registry.audit_heads, registry.signing_keys RESTART IDENTITY CASCADE"
+            " registry.audit_heads, registry.signing_keys, registry.erasures RESTART IDENTITY CASCADE"
         )
     return open_postgres_registry(urls.api_url, clock)
 

@@ -20,9 +20,13 @@ _FUNCTIONS = (
     "account_of_email",
     "any_account",
     "audit_chains",
+    "drop_erased_schema",
     "keep_audit_head",
     "keys_named",
+    "keys_under_other_peppers",
     "link_named",
+    "name_pepper",
+    "second_factors_after",
     "touch_keys",
 )
 WALLED = (accounts, device_tags, devices, keys, links, memberships)

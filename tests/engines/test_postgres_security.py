@@ -92,7 +92,7 @@ def test_what_runs_as_its_owner_has_a_fixed_search_path_and_chosen_callers(super
         "SELECT proname, coalesce(array_to_string(proconfig, ' '), ''), has_function_privilege('tslice_api', oid,"
         " 'EXECUTE') FROM pg_proc WHERE pronamespace = 'telemetry'::regnamespace AND prosecdef"
     ).fetchall()
-    assert len(functions) == 5
+    assert len(functions) == 6
     assert all("search_path=telemetry, pg_temp" in settings and not granted for _, settings, granted in functions)
     views = superuser.execute(
         "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'telemetry'::regnamespace AND relkind = 'v'"

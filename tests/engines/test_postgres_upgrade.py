@@ -79,14 +79,14 @@ async def test_a_migration_that_would_wait_for_long_gives_up_and_is_repeated(
                     reader.execute("SELECT count(*) FROM telemetry.dead_letters")
                     with pytest.raises(UnavailableError, match=r"schema telemetry: .*lock timeout"):
                         await asyncio.to_thread(migrate, urls.migration_url)
-                    assert revision(owner) == "0001"
+                    assert revision(owner) == "0002"
                     assert "note" not in columns(owner, "dead_letters")
                 await asyncio.to_thread(migrate, urls.migration_url)
         finally:
             migrating = False
 
     await asyncio.gather(ingest(), upgrade())
-    assert revision(owner) == "0002"
+    assert revision(owner) == "0003"
     assert "note" in columns(owner, "dead_letters")
     assert owner.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'dead_letters_note'::regclass").fetchone()[
         0
@@ -164,20 +164,20 @@ async def test_nothing_is_taken_away_that_somebody_still_reads(installed, store,
     message = gate.message((tenant, [("a", NOW_US, 1)]))
     message.batches[0].doomed[0] = "clock"
     await store.append([message])
-    with next_release(tmp_path / "3", "0003"):
+    with next_release(tmp_path / "4", "0004"):
         newer = release_name()
         # A backfill may have rows left; this release is connected.
-        with pytest.raises(StillNeededError, match=f"tslice registry-{head('registry')} telemetry-0001"):
+        with pytest.raises(StillNeededError, match=f"tslice registry-{head('registry')} telemetry-0002"):
             migrate(urls.migration_url)
         # What adds has been done; what takes away has not.
-        assert revision(owner) == "0002"
+        assert revision(owner) == "0003"
         assert "detail" in columns(owner, "dead_letters")
         store.close()
         # An administrator's own look is none of our releases.
         gone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
         await until(
             lambda: (
-                owner.execute(gone, (release_name().replace("telemetry-0003", "telemetry-0001"),)).fetchone()[0] == 0
+                owner.execute(gone, (release_name().replace("telemetry-0004", "telemetry-0002"),)).fetchone()[0] == 0
             ),
             "gone",
         )
@@ -188,7 +188,7 @@ async def test_nothing_is_taken_away_that_somebody_still_reads(installed, store,
                 pass
             # A process of the new release may be connected.
             migrate(urls.migration_url)
-    assert revision(owner) == "0003"
+    assert revision(owner) == "0004"
     assert "detail" not in columns(owner, "dead_letters")
     with pytest.raises(UndefinedColumn):
         owner.execute("SELECT detail FROM dead_letters")

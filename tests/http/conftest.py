@@ -89,6 +89,7 @@ def services(access, registry, clock, telemetry):
         "accounts": registry.accounts,
         "audit": registry.audit,
         "auditor": Auditor(registry.audit),
+        "erasures": registry.erasures,
         "clock": clock,
         "cursor_secret": b"cursors",
         "version": "0.0",

@@ -82,6 +82,8 @@ ROUTES = {
     "PATCH /api/v1/tenants/{tenantId}": ("platform", 403, {"name": "Renamed"}),
     "POST /api/v1/tenants/{tenantId}/suspend": ("platform", 403, {"reason": "x"}),
     "POST /api/v1/tenants/{tenantId}/resume": ("platform", 403, None),
+    "POST /api/v1/tenants/{tenantId}/erase": ("platform", 403, {"tenantId": "{tenantId}"}),
+    "GET /api/v1/tenants/{tenantId}/erasure": ("platform", 403, None),
     # Last: with it the person's own credential ends.
     "DELETE /api/v1/me/sessions": ("person", 204, None),
 }

@@ -26,6 +26,6 @@ def new_end(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., End
         if kind == "sqlite":
             return FolderEnd(folder, secrets)
         server, queue = (request.getfixturevalue(name) for name in ("postgres_server", "nats_server"))
-        return DatabaseEnd(server, f"moving_{os.getpid()}_{number}", queue, folder, secrets)
+        return DatabaseEnd(server, f"moving_{os.urandom(4).hex()}", queue, folder, secrets)
 
     return make

@@ -97,6 +97,7 @@ class DatabaseEnd:
     def __init__(
         self, server: LocalPostgres, database: str, queue: NatsServer, folder: Path, secrets: Path | None = None
     ) -> None:
+        self.server, self.database = server, database
         self.urls = install_on(server, database)
         own = install_on(server, f"{database}_own", placement=True)
         self.settings = Settings(

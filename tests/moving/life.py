@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from telemetry_slice.model.events import EventBatch, Kind, Measurement, Message, TenantNo, event_key, meaning_of
+from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import KeyKind, Limits, Role, Scope
 from telemetry_slice.model.times import DAY_US, MINUTE_US
 
@@ -138,12 +139,18 @@ def some_events(rnd: random.Random, devices: list[str], count: int, seen: list[S
     return events
 
 
-async def live(running: Running, rnd: random.Random, *, batches: int = 30, many: int = 12) -> Life:
-    """Let the tenant and its neighbour live."""
+async def live(
+    running: Running, rnd: random.Random, *, batches: int = 30, many: int = 12, placement: Placement = SHARED
+) -> Life:
+    """Let the tenant, which is placed there, and its neighbour live."""
     life, registry = Life(), running.registry
     neighbour = await registry.tenants.create(NEIGHBOUR, "Beta")
     tenant = await registry.tenants.create(
-        TENANT, "Acme ✓", auto_register=False, limits=Limits(key_per_second=7, tenant_events_per_second=0)
+        TENANT,
+        "Acme ✓",
+        auto_register=False,
+        limits=Limits(key_per_second=7, tenant_events_per_second=0),
+        placement=placement,
     )
     ids = [f"dev-{n}" for n in range(6)] + ["Kessel #3", "quiet"]
     for device_id in ids:
@@ -167,7 +174,8 @@ async def live(running: Running, rnd: random.Random, *, batches: int = 30, many:
             gate.message(tenant.no, numbers, events, received_us),
             gate.message(neighbour.no, theirs, events, received_us),
         ]
-        settled = await running.store.append(messages)
+        # One placement a transaction, as writers have it.
+        settled = [(await running.store.append([message]))[0] for message in messages]
         if number == batches // 2:
             life.as_of_us = settled[0].stored_us
     await running.store.count_rejected([(tenant.no, received_us, "invalid", 3), (tenant.no, now_us, "quota", 1)])

@@ -21,7 +21,7 @@ def with_revisions(folder: Path, upto: str) -> Path:
 
 
 @contextmanager
-def next_release(folder: Path, upto: str = "0002") -> Iterator[None]:
+def next_release(folder: Path, upto: str = "0003") -> Iterator[None]:
     """Whoever migrates meanwhile is of a release with the made-up revisions up to `upto`."""
     with patch.object(migrate, "MIGRATIONS", with_revisions(folder, upto)):
         yield

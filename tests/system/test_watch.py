@@ -68,11 +68,13 @@ def listens(process: subprocess.Popen[bytes]) -> bool:
 def test_a_role_can_be_watched(start: Start, role: str) -> None:
     """Alive, ready, its metrics for who may see them; nothing else is there, and it ends in order."""
     port = free_port()
-    process = start(role, TSLICE_WATCH_PORT=str(port), TSLICE_METRICS_TOKEN="secret")
+    process = start(role, TSLICE_WATCH_PORT=str(port), TSLICE_METRICS_TOKEN="kZ3vQ8_pLx1w")
     wait_until(lambda: status(port, "/health/ready") == 200, f"a ready {role}", START_S)
     assert status(port, "/health") == 200
     assert status(port, "/metrics") == 401
-    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer secret"}, trust_env=False)
+    answer = httpx2.get(
+        f"http://127.0.0.1:{port}/metrics", headers={"Authorization": "Bearer kZ3vQ8_pLx1w"}, trust_env=False
+    )
     assert "tslice_append_seconds_count" in answer.text
     assert status(port, "/api/v1/devices") == 404
     assert status(port, "/docs") == 404

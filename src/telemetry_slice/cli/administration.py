@@ -1,4 +1,4 @@
-"""`tslice tenants | devices | keys | users`: administration over HTTP, like everybody's."""
+"""`tslice devices | keys | users`: administration over HTTP, like everybody's."""
 
 # ruff: noqa: PLC0415
 
@@ -11,26 +11,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ..model.placement import PlacementKind
 from .failure import CliError
-from .options import AsJson, Data, Key, PlacedIn, PlacementDatabase, TenantId, Url
+from .options import AsJson, Data, Key, TenantId, Url
 
-tenants = typer.Typer(help="Tenants of the installation.", no_args_is_help=True)
 devices = typer.Typer(help="Devices of a tenant.", no_args_is_help=True)
 keys = typer.Typer(help="Device, gateway and service keys of a tenant.", no_args_is_help=True)
 users = typer.Typer(help="Users of a tenant.", no_args_is_help=True)
 
 OfDevice = Annotated[str | None, typer.Option("--device", help="The device whose key it is.")]
 
-TENANT_COLUMNS = (
-    ("id", "TENANT"),
-    ("name", "NAME"),
-    ("autoRegister", "AUTO-REGISTER"),
-    ("placement", "PLACEMENT"),
-    ("database", "DATABASE"),
-    ("createdAt", "CREATED"),
-    ("suspended", "SUSPENDED"),
-)
 DEVICE_COLUMNS = (
     ("deviceId", "DEVICE"),
     ("label", "LABEL"),
@@ -88,91 +77,6 @@ def issued(answer: Json, as_json: bool) -> None:
         return
     typer.echo(f"Key {answer['keyId']}; it is shown only now:", err=True)
     print(answer["key"])
-
-
-# ------------------------------------------------------------------------------------------------------------- tenants
-@tenants.command("list")
-def list_tenants(*, url: Url = None, key: Key = None, data: Data, as_json: AsJson = False) -> None:
-    """List the tenants."""
-    answer = ask(url, key, data, None, lambda api: api.call("GET", "/api/v1/tenants"), in_tenant=False)
-    show(answer["tenants"], TENANT_COLUMNS, as_json, "no tenants")
-
-
-def make_schema_of(tenant_id: str, data: Path) -> None:
-    """Make the schema of a tenant to be, where the address is known that may do so."""
-    from .configuration import settings_of
-
-    settings = settings_of(data=data)
-    if settings.database_migration_url is None:
-        return
-    from ..model.errors import UnavailableError
-    from ..runtime.placing import make_tenant_schema
-
-    try:
-        make_tenant_schema(settings, tenant_id)
-    except (UnavailableError, ValueError) as error:
-        raise CliError(str(error)) from error
-
-
-@tenants.command("create")
-def create_tenant(
-    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
-    *,
-    name: Annotated[str | None, typer.Option(help="Name; default: the id.")] = None,
-    auto_register: Annotated[bool, typer.Option(help="Gateway keys may create devices by sending for them.")] = True,
-    placement: PlacedIn = PlacementKind.SHARED,
-    database: PlacementDatabase = None,
-    url: Url = None,
-    key: Key = None,
-    data: Data,
-    as_json: AsJson = False,
-) -> None:
-    """Create a tenant. With --placement schema its schema is made first, if TSLICE_DATABASE_MIGRATION_URL is set here;
-    else by `tslice migrate --tenant TENANT`.
-    """
-    if placement == PlacementKind.SCHEMA:
-        make_schema_of(tenant_id, data)
-    body = {"tenantId": tenant_id, "name": name or tenant_id, "autoRegister": auto_register}
-    body |= given(placement=None if placement == PlacementKind.SHARED else placement.value, database=database)
-    answer = ask(url, key, data, None, lambda api: api.call("POST", "/api/v1/tenants", json=body), in_tenant=False)
-    show([answer], TENANT_COLUMNS, as_json, "")
-
-
-@tenants.command("change")
-def change_tenant(
-    tenant_id: Annotated[str, typer.Argument(metavar="TENANT")],
-    *,
-    name: Annotated[str | None, typer.Option(help="New name.")] = None,
-    auto_register: Annotated[bool | None, typer.Option(help="Gateway keys may create devices.")] = None,
-    key_per_second: Annotated[int | None, typer.Option(help="Requests a second per key; 0 = none.")] = None,
-    tenant_per_second: Annotated[int | None, typer.Option(help="Requests a second in all; 0 = none.")] = None,
-    key_events_per_second: Annotated[int | None, typer.Option(help="Events a second per key; 0 = none.")] = None,
-    tenant_events_per_second: Annotated[int | None, typer.Option(help="Events a second in all; 0 = none.")] = None,
-    url: Url = None,
-    key: Key = None,
-    data: Data,
-    as_json: AsJson = False,
-) -> None:
-    """Change a tenant's name or quotas; what is not given stays."""
-    limits = given(
-        keyPerSecond=key_per_second,
-        tenantPerSecond=tenant_per_second,
-        keyEventsPerSecond=key_events_per_second,
-        tenantEventsPerSecond=tenant_events_per_second,
-    )
-    body = given(name=name, autoRegister=auto_register)
-    if not (limits or body):
-        raise CliError("nothing to change; see --help")
-    path = f"/api/v1/tenants/{tenant_id}"
-
-    async def work(api: Any) -> Json:
-        if limits:
-            # The server replaces quotas as a whole.
-            body["limits"] = {**((await api.call("GET", path))["limits"] or {}), **limits}
-        answer: Json = await api.call("PATCH", path, json=body)
-        return answer
-
-    show([ask(url, key, data, None, work, in_tenant=False)], (*TENANT_COLUMNS, ("limits", "LIMITS")), as_json, "")
 
 
 # ------------------------------------------------------------------------------------------------------------- devices

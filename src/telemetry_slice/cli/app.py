@@ -16,6 +16,8 @@ from . import administration, lifecycle, links, moving
 from .audit import audit
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
+from .secrets import secrets
+from .tenants import tenants
 
 app = typer.Typer(
     name="tslice",
@@ -29,15 +31,17 @@ app = typer.Typer(
 administration.users.command("invite")(links.invite)
 administration.users.command("reset")(links.reset)
 administration.users.command("remove-second-factor")(links.remove_second_factor)
-administration.tenants.command("export")(moving.export_tenant)
-administration.tenants.command("import")(moving.import_tenant)
-administration.tenants.command("suspend")(lifecycle.suspend_tenant)
-administration.tenants.command("resume")(lifecycle.resume_tenant)
-app.add_typer(administration.tenants, name="tenants")
+tenants.command("export")(moving.export_tenant)
+tenants.command("import")(moving.import_tenant)
+tenants.command("suspend")(lifecycle.suspend_tenant)
+tenants.command("resume")(lifecycle.resume_tenant)
+tenants.command("erase")(lifecycle.erase_tenant)
+app.add_typer(tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(administration.users, name="users")
 app.add_typer(audit, name="audit")
+app.add_typer(secrets, name="secrets")
 dead_letters = typer.Typer(help="Accepted events that could not be stored.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 
@@ -57,13 +61,14 @@ def up(
 ) -> None:
     """Run the platform: everything in one command, data in one folder, a demo if it is empty."""
     from .configuration import settings_of
-    from .exposure import check_exposure
+    from .exposure import check_exposure, check_secrets
 
     settings = settings_of(data=data, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
     if settings.distributed:
         raise CliError("tslice up is the embedded platform; with PostgreSQL it is `tslice serve --role all`")
     if not demo_public:
         check_exposure(settings.host, settings.data, wants_demo=not no_demo)
+    check_secrets(settings)
     from .up import run_up
 
     run_up(settings, wants_demo=not no_demo)
@@ -87,6 +92,9 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; default: 8000; 0 takes a free one.")] = None,
     apis: Annotated[int, typer.Option(min=1, max=64, help="API processes of --role all.")] = 2,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Writers of --role all.")] = 2,
+    demo_public: Annotated[
+        bool, typer.Option("--demo-public", help="Serve the demo's credentials on other than loopback, knowingly.")
+    ] = False,
     watch_port: Annotated[
         int | None, typer.Option(min=1, max=65_535, help="Port for health and metrics of a writer or the scheduler.")
     ] = None,
@@ -97,9 +105,14 @@ def serve(
     process without losing a request.
     """
     from .configuration import settings_of
+    from .exposure import check_exposure, check_secrets
     from .serve import run_serve
 
     settings = settings_of(data=data, host=host, port=port, watch_port=watch_port)
+    if supervisor is None:
+        if not demo_public:
+            check_exposure(settings.host, settings.data, wants_demo=False)
+        check_secrets(settings)
     run_serve(settings, role.value, apis=apis, workers=workers, listener=listener, supervisor=supervisor)
 
 

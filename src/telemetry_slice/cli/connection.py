@@ -13,7 +13,6 @@ from typing import TypeVar
 import httpx2
 
 from ..engines.folder.lock import FolderBusyError, holder_url
-from ..engines.folder.secrets import load_secrets
 from ..engines.sql.migrate import NewerSchemaError
 from ..flow.access import console_token
 from .client import Api
@@ -38,8 +37,12 @@ class Where:
 
 def mint(data: Path, tenant: str | None) -> str:
     """A token of the folder's own console, good for some minutes. Raises TargetError."""
+    # Heavy, and only needed for a folder's own console.
+    from ..runtime.secrets import kept_secrets  # noqa: PLC0415
+    from .configuration import settings_of  # noqa: PLC0415
+
     try:
-        kept = load_secrets(data)
+        kept = kept_secrets(settings_of(data=data), make=False)
     except FileNotFoundError:
         raise TargetError(
             f"{data} is not a data folder: name one with --data, or a server with --url and --key"

@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from ..engines.folder.lock import holder_url
-from ..engines.folder.secrets import load_secrets
 from ..engines.sql.migrate import NewerSchemaError, head
 from ..engines.sqlite.backup import quick_check, revision, sqlite_version
 from ..engines.sqlite.files import REGISTRY, SAFE_SQLITE, TELEMETRY
@@ -32,6 +31,7 @@ from .target import ca_file
 EARLIEST_YEAR = 2025
 SKEW_S = 5.0
 DAYS_LEFT = 14
+SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,40 @@ def check_folder(data: Path) -> Iterator[Finding]:
         yield Finding("data folder", False, f"others may read {names}", f"chmod -R go-rwx {data}")
     else:
         yield Finding("data folder", True, f"{data}, its owner's alone")
-    yield from check_secrets(data)
 
 
-def check_secrets(data: Path) -> Iterator[Finding]:
+def check_secrets(settings: Settings) -> Iterator[Finding]:
+    """Whether the installation's own secrets are there, and what still needs a pepper of before."""
+    from ..runtime.secrets import kept_secrets  # noqa: PLC0415 - heavy
+    from ..runtime.weakness import weak_secrets  # noqa: PLC0415 - the same
+
     try:
-        load_secrets(data)
+        kept = kept_secrets(settings, make=False)
     except FileNotFoundError:
         yield Finding("secrets", False, "secrets.json is missing", "restore it from a backup: no key works without it")
     except (OSError, ValueError) as error:
         yield Finding("secrets", False, str(error), "mend its mode, or restore it from a backup")
     else:
+        for found in weak_secrets(settings):
+            yield Finding("secrets", False, found, "the platform does not start with it: set another")
         yield Finding("secrets", True, "complete")
+        if kept.other_peppers:
+            yield check_peppers(settings)
+
+
+def check_peppers(settings: Settings) -> Finding:
+    """Whether the earlier peppers can be let go."""
+    from ..runtime.secrets import depending_on_other_peppers  # noqa: PLC0415 - only when there are some
+
+    try:
+        found = asyncio.run(depending_on_other_peppers(settings))
+    except UnavailableError as error:
+        return Finding("peppers", None, f"cannot be counted: {error}")
+    if not found:
+        return Finding("peppers", True, "nothing needs an earlier one: `tslice secrets retire-peppers`")
+    some = f" ({', '.join(found.keys[:SHOWN])}{', …' if len(found.keys) > SHOWN else ''})" if found.keys else ""
+    counted = f"{len(found.keys)} live keys{some} and {found.sealed} sealed secrets"
+    return Finding("peppers", True, f"{counted} still need an earlier one")
 
 
 def check_databases(data: Path) -> Iterator[Finding]:
@@ -229,13 +251,16 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
         return [
             finding,
             check_clock(),
-            *check_secrets(settings.data),
+            *check_secrets(settings),
             *check_servers(settings),
             check_audit(settings),
             *check_roles(settings),
         ]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
     if settings is None or not all(found.fine for found in findings):
+        return findings
+    findings += check_secrets(settings)
+    if not all(found.fine for found in findings):
         return findings
     findings += [*check_databases(data), check_audit(settings), check_disk(settings)]
     if (exposed := check_demo(settings)) is not None:

@@ -1,13 +1,17 @@
-"""Whether the demo, whose passwords lie in a file, can be reached from a network."""
+"""Whether the demo, whose passwords lie in a file, can be reached from a network, or secrets be guessed."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .failure import CliError
 from .names import DEMO_FILE, PLAN_FILE
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -41,3 +45,13 @@ def check_exposure(host: str, data: Path, *, wants_demo: bool) -> None:
             f"the demo's credentials lie in {data / DEMO_FILE} and are refused on {host}: "
             f"{remedy}, listen on 127.0.0.1, or say --demo-public"
         )
+
+
+def check_secrets(settings: Settings) -> None:
+    """Raises CliError for secrets that everybody knows, unless it is the demo, which only this machine can reach."""
+    from ..runtime.weakness import weak_secrets  # noqa: PLC0415 - heavy
+
+    if has_demo(settings.data) and is_loopback(settings.host):
+        return
+    if found := weak_secrets(settings):
+        raise CliError("\n".join(["the platform does not start with secrets that everybody knows", *found]))

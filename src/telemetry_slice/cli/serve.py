@@ -12,11 +12,10 @@ import structlog
 from rich.console import Console
 
 from ..engines.folder.lock import FolderBusyError, FolderLock
-from ..engines.folder.secrets import ensure_secrets
-from ..flow.access import new_signing_key
 from ..model.errors import UnavailableError
 from ..runtime import Platform, Role, serve, serve_watch, set_up_logging
 from ..runtime.distributed import build_api, build_scheduler, build_worker
+from ..runtime.secrets import kept_secrets
 from ..settings import Settings
 from .failure import CliError
 from .listening import address_of, bind, event_loop
@@ -129,7 +128,7 @@ async def _all(settings: Settings, stop: asyncio.Event, apis: int, workers: int)
     except FolderBusyError as error:
         raise CliError(str(error)) from error
     # Made before the API processes need them.
-    ensure_secrets(settings.data, new_signing_key)
+    kept_secrets(settings)
     console = Console()
     with bind(settings.host, settings.port) as door:
         # From now on callers wait in the socket's queue instead of being refused, whoever is being replaced.

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from ..model.parcel import PARTS, Head, Rows, is_live
+from ..model.peppers import fingerprint_of
 from ..model.times import MINUTE_US, rfc3339
 from ..ports.moving import MoveRefusedError, TenantSink, TenantSource
 
 AHEAD_US = 5 * MINUTE_US
 """How far the clock of where a tenant comes from may be ahead: the store's clock here is put forward to it."""
-
-
-def fingerprint_of(pepper: bytes) -> str:
-    """What tells one pepper from another without telling it."""
-    return hmac.digest(pepper, b"tslice pepper", sha256).hex()[:16]
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
 from ..ports.audit import AuditLog
 from ..ports.edge import Clock
+from ..ports.erasing import Erasures
 from ..ports.registry import Accounts, Devices, Keys, Tenants
 
 Place = Callable[[str, PlacementKind, str | None], Awaitable[Placement]]
@@ -31,6 +32,7 @@ class Services:
         access: who calls, and everything about keys, accounts, sessions and tokens.
         tenants, devices, keys, accounts: the registry.
         audit: who did what, read; auditor: appends to it.
+        erasures: tenants that are erased, or were.
         clock: wall-clock time.
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
@@ -50,6 +52,7 @@ class Services:
     accounts: Accounts
     audit: AuditLog
     auditor: Auditor
+    erasures: Erasures
     clock: Clock
     cursor_secret: bytes
     version: str

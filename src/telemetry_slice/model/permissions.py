@@ -80,6 +80,7 @@ class Permission(StrEnum):
     CHANGE_TENANTS = "change tenants"
     SUSPEND_TENANTS = "suspend tenants"
     RESUME_TENANTS = "resume tenants"
+    ERASE_TENANTS = "erase tenants"
     READ_INSTALLATION_AUDIT = "read installation audit"
     EXPORT_INSTALLATION_AUDIT = "export installation audit"
 
@@ -159,6 +160,7 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.CHANGE_TENANTS: _PLATFORM,
     Permission.SUSPEND_TENANTS: _PLATFORM,
     Permission.RESUME_TENANTS: _PLATFORM,
+    Permission.ERASE_TENANTS: _PLATFORM,
     Permission.READ_INSTALLATION_AUDIT: _PLATFORM,
     Permission.EXPORT_INSTALLATION_AUDIT: _PLATFORM,
 }

@@ -10,6 +10,7 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
+from .peppers import UnderPeppers
 from .signing_in import SigningIn
 
 NO_LIMITS = Limits()
@@ -27,7 +28,10 @@ class Tenants(Protocol):
         limits: Limits = NO_LIMITS,
         placement: Placement = SHARED,
     ) -> Tenant:
-        """Raises SliceError CONFLICT if the id is taken. That `placement` is ready is the caller's business."""
+        """Raises SliceError CONFLICT if the id is taken, or was by a tenant that was erased.
+
+        That `placement` is ready is the caller's business.
+        """
 
     async def get(self, tenant_id: str) -> Tenant | None: ...
 
@@ -48,7 +52,10 @@ class Tenants(Protocol):
         """Change what is given; None if there is no such tenant."""
 
     async def suspend(self, tenant_id: str, reason: str | None) -> Tenant | None:
-        """Take nothing more from its senders, for a reason, or with None take it again; None: no such tenant."""
+        """Take nothing more from its senders, for a reason, or with None take it again; None: no such tenant.
+
+        Raises SliceError CONFLICT for a tenant that is being erased.
+        """
 
 
 class Devices(Protocol):
@@ -121,8 +128,11 @@ class KeyRecord:
 class Keys(Protocol):
     """Device, gateway and service keys."""
 
-    async def add(self, record: KeyRecord, *, replaces: tuple[str, int] | None = None) -> None:
-        """Keep a new key; with `replaces` = (key id, µs), the other ends then at the latest, in the same transaction.
+    async def add(
+        self, record: KeyRecord, *, pepper: str | None = None, replaces: tuple[str, int] | None = None
+    ) -> None:
+        """Keep a new key, whose HMAC was made under the pepper of that name; with `replaces` = (key id, µs), the other
+        ends then at the latest, in the same transaction.
 
         Raises SliceError CONFLICT when a device would have more than two live keys, NOT_FOUND when the device is
         deleted, CONFLICT when the replaced key is not live.
@@ -270,3 +280,6 @@ class Registry(Protocol):
 
     @property
     def signing_in(self) -> SigningIn: ...
+
+    @property
+    def under_peppers(self) -> UnderPeppers: ...

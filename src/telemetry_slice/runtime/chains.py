@@ -24,7 +24,7 @@ class Chains:
 
 async def examine_chains(settings: Settings) -> Chains:
     """Read every chain of the installation. Raises UnavailableError."""
-    registry = _registry_of(settings)
+    registry = registry_of(settings)
     try:
         audit, tenants = registry.audit, {tenant.no: tenant.id for tenant in await registry.tenants.list()}
         chains = await audit.chains()
@@ -44,7 +44,7 @@ async def examine_chains(settings: Settings) -> Chains:
 
 async def tell_installation(settings: Settings, action: str, tenant_id: str, detail: Detail) -> None:
     """Tell the installation's audit what the person at this machine did to a tenant. Raises UnavailableError."""
-    registry = _registry_of(settings)
+    registry = registry_of(settings)
     actor, now_us = Actor(ActorKind.CONSOLE, "console", ""), SystemClock().now_us()
     entry = AuditEntry(now_us, actor, action, "tenants", tenant_id, tenant_id, None, None, AuditOutcome.DONE, detail)
     try:
@@ -53,11 +53,11 @@ async def tell_installation(settings: Settings, action: str, tenant_id: str, det
         registry.close()
 
 
-def _registry_of(settings: Settings) -> Registry:
+def registry_of(settings: Settings) -> Registry:
+    """The registry as it is: nothing is migrated here."""
     if settings.distributed:
         # The server's driver is an extra that a data folder does without.
         from ..engines.postgres.registry import open_registry  # noqa: PLC0415
 
         return open_registry(settings.database_url or "", SystemClock())
-    # As it is: nothing is migrated here.
     return registry_over(open_database(settings.data / REGISTRY, name="registry"), SystemClock())

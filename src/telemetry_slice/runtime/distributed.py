@@ -25,14 +25,17 @@ from ..engines.redis.cache import RedisCache
 from ..engines.redis.limiter import RedisLimiter
 from ..engines.sql.placements import Placements
 from ..engines.sql.readers import TenantReaders
+from ..engines.sql.registry import Registry
 from ..flow.access import signers_of
 from ..flow.audit import Auditor
+from ..flow.erasing import Erasing
 from ..flow.writer import Writer, run_writers
 from ..model.errors import UnavailableError
 from ..model.placement import Placement
 from ..model.times import DAY_US
 from ..ports.edge import Clock
 from ..settings import Settings
+from .erasing.database import DatabaseErasing
 from .jobs import Jobs
 from .placing import place
 from .platform import (
@@ -44,9 +47,9 @@ from .platform import (
     Platform,
     Role,
     every,
-    secrets_of,
     settle_collector,
 )
+from .secrets import access_secrets, kept_secrets
 
 log = structlog.get_logger()
 
@@ -222,6 +225,14 @@ def build_worker(settings: Settings) -> Role:
     return Role(start=start, stop=stop)
 
 
+def erasing_of(settings: Settings, registry: Registry, clock: Clock) -> Erasing:
+    """What erases tenants: the duty of one process for all."""
+    writer_urls: dict[str | None, str] = {None: url_of(settings.database_writer_url)}
+    writer_urls |= {name: database.writer_url for name, database in settings.placement_databases.items()}
+    telemetry = DatabaseErasing(url_of(settings.database_url), writer_urls, lambda: lanes_of(settings))
+    return Erasing(registry.erasures, telemetry, registry.audit, clock)
+
+
 def build_scheduler(settings: Settings) -> Role:
     """What is done once for all: partitions made ahead, backfills, retention. Several may run; one works."""
     clock = SystemClock()
@@ -236,12 +247,17 @@ def build_scheduler(settings: Settings) -> Role:
                 log.info("partitions_made", count=made)
             await asyncio.sleep(PARTITIONS_EVERY_S)
 
-    secrets, _ = secrets_of(settings)
+    secrets = access_secrets(kept_secrets(settings))
     signers = signers_of(secrets, databases.registry, clock)
     auditor = Auditor(databases.registry.audit)
     jobs = Jobs(auditor, clock)
-    duties: list[Loop] = [make_partitions, jobs.backfill(databases.store.backfill)]
-    duties.append(jobs.signing(signers, settings.signing_key_days))
+    duties: list[Loop] = [
+        make_partitions,
+        jobs.backfill(databases.store.backfill),
+        jobs.signing(signers, settings.signing_key_days),
+        jobs.renewal(secrets, databases.registry),
+        erasing_of(settings, databases.registry, clock).run,
+    ]
     if settings.retention_days is not None:
         duties.append(jobs.retention(databases.store, settings.retention_days))
     if settings.ledger_days is not None:

@@ -15,11 +15,13 @@ from ..engines.sqlite.disk import DataDisk
 from ..engines.sqlite.files import REGISTRY, TELEMETRY
 from ..engines.sqlite.registry import open_database, open_registry
 from ..engines.sqlite.store import SqliteStore, WriterProcess
+from ..flow.erasing import Erasing
 from ..flow.history import StorageGuard
 from ..flow.writer import Writer
 from ..model.errors import UnavailableError, invalid
 from ..model.placement import SHARED, Placement, PlacementKind
 from ..settings import Settings
+from .erasing.folder import FolderErasing
 from .jobs import Jobs
 from .platform import DRAIN_S, Front, Loops, Platform, settle_collector
 
@@ -95,6 +97,7 @@ def build_embedded(settings: Settings) -> Platform:
         storage=guard,
         place=shared_only,
     )
+    erasing = Erasing(registry.erasures, FolderErasing(store, readers, queue), registry.audit, clock)
     jobs = Jobs(front.auditor, clock)
     loops = Loops()
 
@@ -102,8 +105,10 @@ def build_embedded(settings: Settings) -> Platform:
         await process.start()
         guard.look()
         await front.flush()
-        loops.start(writer.run, guard.watch, *front.housekeeping)
-        loops.start(jobs.signing(front.access.signers, settings.signing_key_days))
+        loops.start(writer.run, guard.watch, erasing.run, *front.housekeeping)
+        loops.start(
+            jobs.signing(front.access.signers, settings.signing_key_days), jobs.renewal(front.secrets, registry)
+        )
         if settings.retention_days is not None:
             loops.start(jobs.retention(store, settings.retention_days))
         settle_collector()

@@ -6,15 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from ..flow.access import Signers
+import structlog
+
+from ..engines.sql.registry import Registry
+from ..flow.access import Secrets, Signers
+from ..flow.access.renewal import renew
 from ..flow.audit import Auditor
 from ..flow.history import Ledger, keep_ledger, keep_retention
 from ..model.audit import INSTALLATION, Detail, entry_of_job
+from ..model.errors import UnavailableError
 from ..model.tenancy import Duty, SystemJob
 from ..model.times import DAY_US
 from ..ports.edge import Clock
 from ..ports.events import EventStore
 from .platform import Loop, every
+
+log = structlog.get_logger()
 
 ROTATE_EVERY_S = 600.0
 BACKFILL_EVERY_S = 30.0
@@ -45,6 +52,20 @@ class Jobs:
             await self._tell(Duty.SIGNING_KEYS, "publish", "signing keys", published)
         if forgotten:
             await self._tell(Duty.SIGNING_KEYS, "forget", "signing keys", keys=forgotten)
+
+    @staticmethod
+    def renewal(secrets: Secrets, registry: Registry) -> Loop:
+        """What is sealed under an earlier pepper is sealed anew, at the start and now and then."""
+
+        async def run() -> None:
+            while True:
+                try:
+                    await renew(secrets.peppers, registry)
+                except UnavailableError as error:
+                    log.warning("renewal_postponed", error=str(error))
+                await asyncio.sleep(ROTATE_EVERY_S)
+
+        return run
 
     def retention(self, store: EventStore, days: int) -> Loop:
         """Readings recorded more than so many days ago are deleted."""

@@ -12,12 +12,11 @@ from typing import Any, Protocol
 
 import structlog
 
-from ..engines.folder.secrets import ensure_secrets
 from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..flow.access import Access, Secrets, new_signing_key
+from ..flow.access import Access
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -36,6 +35,7 @@ from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
+from .secrets import access_secrets, kept_secrets
 
 log = structlog.get_logger()
 
@@ -176,12 +176,6 @@ async def kept_up(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(RESTART_S)
 
 
-def secrets_of(settings: Settings) -> tuple[Secrets, bytes]:
-    """What the folder keeps for those who sign in, and the secret of cursors."""
-    kept = ensure_secrets(settings.data, new_signing_key)
-    return Secrets(kept.pepper, kept.signing_key), kept.cursor_secret
-
-
 class Loops:
     """Endless loops, kept up until they are ended."""
 
@@ -201,6 +195,7 @@ class Front:
     """What stands before the engines in a process that serves HTTP, and its own housekeeping.
 
     Attributes:
+        secrets: what those who sign in are checked with.
         state: why it is not ready.
         gate, access, auditor, services, app: as their classes say.
         flush: hand on what the gate has counted.
@@ -224,10 +219,11 @@ class Front:
         lag_s: float = 0.0,
     ) -> None:
         """What `readers` answer is at most `lag_s` behind the store."""
-        secrets, cursor_secret = secrets_of(settings)
+        kept = kept_secrets(settings)
+        self.secrets = access_secrets(kept)
         self.state = ReadyState()
         post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
-        self.access = Access(secrets, registry, clock, post=post, public_url=settings.public_url)
+        self.access = Access(self.secrets, registry, clock, post=post, public_url=settings.public_url)
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)
@@ -244,10 +240,11 @@ class Front:
             accounts=registry.accounts,
             audit=registry.audit,
             auditor=self.auditor,
+            erasures=registry.erasures,
             clock=clock,
-            cursor_secret=cursor_secret,
+            cursor_secret=kept.cursor_secret,
             version=version("telemetry-slice"),
-            query=Query(SqlTelemetry(readers), registry.devices, clock, cursor_secret, cache),
+            query=Query(SqlTelemetry(readers), registry.devices, clock, kept.cursor_secret, cache),
             live=Hub(bus, stale_s=FRESH_S + lag_s),
             books=Bookkeeper(self.gate.totals, queue, store),
             letters=Letters(store, registry.devices, cache, lag_s),

@@ -19,7 +19,7 @@ from .roles import API, MIGRATION, OWNER, REGISTRY_SCHEMA, TELEMETRY_SCHEMA, WRI
 OLDEST = 150_000
 SKEW_US = 5_000_000
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
-OUTSIDE = ("alembic_version", "first_run_offers", "sessions", "signing_keys", "tenants")
+OUTSIDE = ("alembic_version", "erasures", "first_run_offers", "sessions", "signing_keys", "tenants")
 """Tables of the registry that belong to no tenant and no person, or by which these are found (docs/adr/0016)."""
 # Asked of the catalog: a name in a schema that the role may not use is an error.
 _HAS_TABLE = (

@@ -138,7 +138,14 @@ class PlacedStore(LetterReads):
         if len(placements) != 1:
             # A gate numbers the messages of each placement by themselves; no transaction spans two.
             raise ValueError(f"messages of {len(placements)} placements in one transaction")
-        return await self.at(placements.pop()).append(messages, commit=commit)
+        placement = placements.pop()
+        try:
+            return await self.at(placement).append(messages, commit=commit)
+        except UnavailableError:
+            if placement.schema is not None:
+                # It may be gone, with its tenant: what came late shall not hold up the lane for ever.
+                self._placements.forget(tenants)
+            raise
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
         return await (await self._of(tenant)).books(tenant, from_us, to_us)

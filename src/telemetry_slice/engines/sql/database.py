@@ -100,6 +100,11 @@ class Database:
         future.add_done_callback(ended)
         return await asyncio.shield(future)
 
+    def see(self, connection: Connection, tenant: TenantNo | None, user_id: str | None) -> None:
+        """Let the open transaction be of another tenant or person from here on."""
+        if self._begin is not None:
+            self._begin(connection, tenant, user_id)
+
     def close(self) -> None:
         """Finish what was asked, then close every connection."""
         self._writing.shutdown()

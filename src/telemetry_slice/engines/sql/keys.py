@@ -73,7 +73,8 @@ def _records(connection: Connection, rows: Sequence[AnyRow]) -> list[KeyRecord]:
     ]
 
 
-def _is_live(now_us: int) -> ColumnElement[bool]:
+def is_live(now_us: int) -> ColumnElement[bool]:
+    """Of a key that works then."""
     return and_(keys.c.revoked_us.is_(None), or_(keys.c.expires_us.is_(None), keys.c.expires_us > now_us))
 
 
@@ -85,7 +86,9 @@ class SqlKeys:
         self._clock = clock
         self._finding = Together(self._find)
 
-    async def add(self, record: KeyRecord, *, replaces: tuple[str, int] | None = None) -> None:
+    async def add(
+        self, record: KeyRecord, *, pepper: str | None = None, replaces: tuple[str, int] | None = None
+    ) -> None:
         now_us = self._clock.now_us()
 
         def work(connection: Connection) -> None:
@@ -107,6 +110,7 @@ class SqlKeys:
                     expires_us=record.expires_us,
                     revoked_us=record.revoked_us,
                     last_used_us=record.last_used_us,
+                    pepper=pepper,
                 )
             )
 
@@ -160,7 +164,7 @@ class SqlKeys:
 def _end(connection: Connection, tenant: TenantNo, key_id: str, at_us: int, now_us: int) -> None:
     """Let a live key end at `at_us` at the latest. Raises SliceError CONFLICT if it is not live."""
     found = connection.execute(
-        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, _is_live(now_us))
+        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, is_live(now_us))
     ).one_or_none()
     if found is None:
         raise SliceError(Code.CONFLICT, "This key has ended; it cannot be rotated.")
@@ -180,7 +184,7 @@ def _check_device(connection: Connection, tenant: TenantNo, device_no: int, now_
     if live is None:
         raise SliceError(Code.NOT_FOUND, "There is no such device.")
     count = connection.execute(
-        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, _is_live(now_us))
+        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, is_live(now_us))
     ).scalar_one()
     if count >= MAX_LIVE_DEVICE_KEYS:
         raise SliceError(Code.CONFLICT, f"A device has at most {MAX_LIVE_DEVICE_KEYS} live keys; revoke one first.")

@@ -17,7 +17,7 @@ from .accounts import row_of_email
 from .devices import search_text, with_tags
 from .keys import rows_of_keys
 from .registry_tables import accounts, device_tags, devices, keys, memberships, tenants
-from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of
+from .tenants import TENANT_COLUMNS, insert_tenant, is_being_erased, tenant_of
 
 AT_ONCE = 1_000
 """Rows that are read or written together."""
@@ -35,6 +35,8 @@ def find_tenant(connection: Connection, tenant_id: str) -> Tenant:
     row = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_id == tenant_id)).one_or_none()
     if row is None:
         raise MoveRefusedError(f"there is no tenant {tenant_id}")
+    if is_being_erased(connection, TenantNo(row.tenant_no)):
+        raise MoveRefusedError(f"the tenant {tenant_id} is being erased: there is no whole of it any more")
     return tenant_of(row)
 
 
@@ -127,6 +129,7 @@ class RegistryIntake:
         if connection.execute(taken).one_or_none() is not None:
             raise MoveRefusedError(f"there is a tenant {head.tenant_id} here already; an import never adds to one")
         self._connection = connection
+        self._pepper = head.pepper
         self._see = see
         self.tenant = insert_tenant(
             connection,
@@ -136,6 +139,7 @@ class RegistryIntake:
             limits=head.limits,
             now_us=head.created_us,
             placement=placement,
+            again=True,
         ).no
         see(connection, self.tenant, None)
         self.devices: dict[int, int] = {}
@@ -198,6 +202,7 @@ class RegistryIntake:
                     "expires_us": row.expires_us,
                     "revoked_us": row.revoked_us,
                     "last_used_us": row.last_used_us,
+                    "pepper": self._pepper,
                 }
                 for row in rows
             ],

@@ -15,7 +15,7 @@ _t = tenants.c
 
 
 class Placements:
-    """Tenants stay where they were placed, so what was looked up once is known for good."""
+    """Tenants stay where they were placed, so what was looked up once is known for good, or until they are erased."""
 
     def __init__(self, registry: Database) -> None:
         self._registry = registry
@@ -40,6 +40,11 @@ class Placements:
 
         self._known |= await self._registry.read(work)
         return dict.fromkeys(unknown, SHARED) | self._known
+
+    def forget(self, tenants: Iterable[TenantNo]) -> None:
+        """Look them up again: a tenant may have been erased, and its schema with it."""
+        for tenant in tenants:
+            self._known.pop(tenant, None)
 
     async def every(self) -> Sequence[Placement]:
         """The shared tables, and wherever else a tenant is placed. Raises UnavailableError."""

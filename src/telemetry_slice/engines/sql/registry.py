@@ -9,7 +9,9 @@ from .accounts import SqlAccounts, SqlFirstRun
 from .audit import SqlAudit
 from .database import Database
 from .devices import SqlDevices
+from .erasures import SqlErasures
 from .keys import SqlKeys
+from .peppers import SqlUnderPeppers
 from .sessions import SqlSessions
 from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
@@ -27,7 +29,9 @@ class Registry:
     sessions: SqlSessions
     first_run: SqlFirstRun
     audit: SqlAudit
+    erasures: SqlErasures
     signing_in: SqlSigningIn
+    under_peppers: SqlUnderPeppers
 
     def close(self) -> None:
         """Finish and close."""
@@ -45,5 +49,7 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),
         audit=SqlAudit(database),
+        erasures=SqlErasures(database),
         signing_in=signing_in_over(database),
+        under_peppers=SqlUnderPeppers(database),
     )

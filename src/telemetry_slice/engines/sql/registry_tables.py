@@ -87,6 +87,8 @@ keys = Table(
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
     Column("last_used_us", BigInteger),
+    # The name of the pepper under which `mac` was made; NULL: that of the first release.
+    Column("pepper", TEXT),
     Index(None, "tenant_no", "device_no"),
 )
 

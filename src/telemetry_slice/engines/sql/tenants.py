@@ -15,6 +15,7 @@ from ...model.tenancy import Limits, Tenant
 from ...ports.edge import Clock
 from ...ports.registry import NO_LIMITS
 from .database import AnyRow, Database
+from .erasure_tables import erasures
 from .registry_tables import tenants
 
 TENANT_COLUMNS = tuple(tenants.c)
@@ -49,6 +50,12 @@ def _limit_columns(limits: Limits) -> dict[str, int | None]:
     }
 
 
+def is_being_erased(connection: Connection, tenant: TenantNo) -> bool:
+    """Whether its erasing has begun."""
+    asked = select(erasures.c.tenant_no).where(erasures.c.tenant_no == tenant)
+    return connection.execute(asked).one_or_none() is not None
+
+
 def insert_tenant(
     connection: Connection,
     tenant_id: str,
@@ -58,8 +65,14 @@ def insert_tenant(
     limits: Limits,
     now_us: int,
     placement: Placement = SHARED,
+    again: bool = False,
 ) -> Tenant:
-    """Raises SliceError CONFLICT if the id is taken; the transaction is spoilt then."""
+    """Raises SliceError CONFLICT if the id is taken, or was by a tenant that was erased, unless it is that one which
+    comes back (`again`). The transaction is spoilt then.
+    """
+    erased = select(erasures.c.tenant_no).where(erasures.c.tenant_id == tenant_id).limit(1)
+    if not again and connection.execute(erased).first() is not None:
+        raise SliceError(Code.CONFLICT, f"There was a tenant {tenant_id}, which was erased: its id is not given again.")
     try:
         row = connection.execute(
             tenants.insert()
@@ -144,13 +157,16 @@ class SqlTenants:
         return await self._update(tenant_id, values) if values else await self.get(tenant_id)
 
     async def suspend(self, tenant_id: str, reason: str | None) -> Tenant | None:
-        return await self._update(tenant_id, {"suspended": reason})
+        return await self._update(tenant_id, {"suspended": reason}, unless_erased=True)
 
-    async def _update(self, tenant_id: str, values: dict[str, Any]) -> Tenant | None:
+    async def _update(self, tenant_id: str, values: dict[str, Any], *, unless_erased: bool = False) -> Tenant | None:
         def work(connection: Connection) -> Tenant | None:
             row = connection.execute(
                 tenants.update().where(tenants.c.tenant_id == tenant_id).values(**values).returning(*TENANT_COLUMNS)
             ).one_or_none()
+            # After the update, which waits for whoever lets the erasing begin.
+            if row is not None and unless_erased and is_being_erased(connection, TenantNo(row.tenant_no)):
+                raise SliceError(Code.CONFLICT, "The tenant is being erased, which cannot be stopped.")
             return tenant_of(row) if row else None
 
         return await self._database.write(work)

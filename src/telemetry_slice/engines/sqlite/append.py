@@ -89,6 +89,12 @@ class Series:
     def committed(self) -> None:
         self._created.clear()
 
+    def forget(self, tenant: int) -> None:
+        """Its series are gone, or will be."""
+        for key in [key for key in self._ids if key[0] == tenant]:
+            del self._ids[key]
+        self._counts.pop(tenant, None)
+
     def rolled_back(self) -> None:
         """Forget what the rolled back transaction had created."""
         for key in self._created:
@@ -198,6 +204,10 @@ class Appender:
             self.recent_rows += self._appended
         else:
             self._series.rolled_back()
+
+    def forget_series(self, tenant: int) -> None:
+        """Look up, or create, the series of a tenant anew."""
+        self._series.forget(tenant)
 
     def append(self, messages: Sequence[Message], *, commit: bool = True) -> list[Settlement]:
         """As `ports.events.EventStore.append` promises."""

@@ -19,7 +19,7 @@ import apsw
 import msgspec
 
 from ...model.events import TenantNo
-from . import books, retention
+from . import books, erasing, retention
 from .append import Appender
 from .aside import Aside
 from .files import open_beside, open_writer
@@ -71,6 +71,7 @@ class Child:
             "books": lambda raw: books.read(connection, *decode_plain(raw)),
             "rejected": self._rejected,
             "expire": self._expire,
+            "erase": self._erase,
             "mend": lambda raw: self._on_letter(raw, self._letters.mend),
             "replay": self._replay,
             "letters": lambda _: self._letters.open_counts(),
@@ -94,6 +95,14 @@ class Child:
             gone, recent = retention.expire(self._connection, *decode_plain(raw))
             self._appender.recent_rows -= recent
             return gone
+
+    def _erase(self, raw: msgspec.Raw) -> int:
+        tenant = decode_plain(raw)
+        with self._appender.transaction():
+            gone, recent = erasing.erase_some(self._connection, tenant)
+            self._appender.recent_rows -= recent
+        self._appender.forget_series(tenant)
+        return gone
 
     @staticmethod
     def _on_letter(raw: msgspec.Raw, change: Callable[..., Any]) -> Any:

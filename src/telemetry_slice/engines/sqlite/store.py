@@ -173,6 +173,10 @@ class SqliteStore(LetterReads):
     async def expire(self, before_us: int, tenant: TenantNo | None = None) -> int:
         return int(await self._writer.call("expire", encode_plain((before_us, tenant))))
 
+    async def erase_some(self, tenant: TenantNo) -> int:
+        """Delete up to some thousands of rows of a tenant; how many, 0 when nothing is left."""
+        return int(await self._writer.call("erase", encode_plain(tenant)))
+
     async def open_counts(self) -> dict[TenantNo, int]:
         counts = await self._writer.call("letters", encode_plain(None))
         return {TenantNo(tenant): count for tenant, count in counts}

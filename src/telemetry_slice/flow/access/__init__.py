@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...model.peppers import Peppers
 from ...model.tenancy import Console, KeyPrincipal, Principal, User
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
@@ -45,14 +46,21 @@ class Secrets:
 
     Attributes:
         pepper: keys the HMAC of keys; without it no key can be checked or forged.
+        other_peppers: are believed as well: earlier ones, or the next one.
         signing_key: a private Ed25519 key, as a JWK: that of the console, and the first one of access tokens.
     """
 
     pepper: bytes
     signing_key: Mapping[str, str]
+    other_peppers: tuple[bytes, ...] = ()
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+    @property
+    def peppers(self) -> Peppers:
+        """All of them."""
+        return Peppers(self.pepper, self.other_peppers)
 
 
 def signers_of(
@@ -60,7 +68,7 @@ def signers_of(
 ) -> Signers:
     """The keys of access tokens."""
     first = Signer(secrets.signing_key)
-    return Signers(registry.signing_in.signing_keys, secrets.pepper, first, clock, monotonic=monotonic)
+    return Signers(registry.signing_in.signing_keys, secrets.peppers, first, clock, monotonic=monotonic)
 
 
 class Access:
@@ -90,9 +98,9 @@ class Access:
         self._clock = clock
         self._console = Signer(secrets.signing_key)
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
-        self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
+        self.keys = KeyRing(registry.keys, registry.under_peppers, secrets.peppers, clock, monotonic=monotonic)
         self.second_factors = SecondFactors(
-            registry.signing_in.second_factors, secrets.pepper, clock, monotonic=monotonic
+            registry.signing_in.second_factors, secrets.peppers, clock, monotonic=monotonic
         )
         self.people = People(registry, self.signers, self.second_factors, clock, monotonic=monotonic)
         self.links = OneTimeLinks(registry, self.people, clock, post=post, public_url=public_url, monotonic=monotonic)

@@ -22,9 +22,11 @@ from itertools import islice
 
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
+from ...model.peppers import Peppers
 from ...model.tenancy import Device, DeviceKey, GatewayKey, KeyKind, KeyPrincipal, Scope, ServiceKey, Tenant
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
+from ...ports.peppers import UnderPeppers
 from ...ports.registry import KeyRecord, Keys
 
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
@@ -128,10 +130,17 @@ class KeyRing:
     """
 
     def __init__(
-        self, keys: Keys, pepper: bytes, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        keys: Keys,
+        under_peppers: UnderPeppers,
+        peppers: Peppers,
+        clock: Clock,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
-        self._pepper = pepper
+        self._under_peppers = under_peppers
+        self._peppers = peppers
         self._clock = clock
         self._now = monotonic
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
@@ -142,6 +151,8 @@ class KeyRing:
         self._generation = 0
         self._outage_since: float | None = None
         self._used: dict[str, int] = {}
+        self._outdated: dict[str, tuple[TenantNo, bytes, bytes]] = {}
+        """Of a key that was made under another pepper: its tenant, its HMAC, and the one under the current pepper."""
 
     def cached(self, token: str, address: str | None) -> KeyPrincipal | None:
         """The principal of a key seen within the last seconds, None if the registry must be asked.
@@ -218,9 +229,9 @@ class KeyRing:
             for known_id in due:
                 self._renew(known_id, records.get(known_id), began, now_us)
         record = records.get(key_id)
-        mac = hmac.digest(self._pepper, token.encode(), "sha256")
         # The comparison is made for unknown ids, too, so that they take as long.
-        right = hmac.compare_digest(mac, record.mac if record else bytes(32))
+        pepper = self._peppers.fits(token.encode(), record.mac if record else bytes(32))
+        right = pepper is not None
         if record is None or not right or not _is_live(record, now_us):
             self._refused[digest] = began + REFUSED_S
             if len(self._refused) > _MAX_REFUSED:
@@ -232,6 +243,8 @@ class KeyRing:
         if generation == self._generation:
             self._remember(known)
         self._used[key_id] = now_us
+        if pepper != self._peppers.current and len(self._outdated) < _MAX_VERIFIED:
+            self._outdated[key_id] = (record.tenant.no, record.mac, self._peppers.mac(token.encode()))
         return known
 
     def _remember(self, known: _Verified) -> None:
@@ -301,7 +314,7 @@ class KeyRing:
                 last_used_us=None,
             )
         )
-        await self._keys.add(record)
+        await self._keys.add(record, pepper=self._peppers.name)
         return record, token
 
     async def rotate(self, old: KeyRecord, overlap_s: int) -> tuple[KeyRecord, str]:
@@ -312,15 +325,16 @@ class KeyRing:
         now_us = self._clock.now_us()
         expires_us = None if old.expires_us is None else now_us + old.expires_us - old.created_us
         record, token = self._new(replace(old, created_us=now_us, expires_us=expires_us, last_used_us=None))
+        replaces = (old.key_id, now_us + overlap_s * SECOND_US)
         try:
-            await self._keys.add(record, replaces=(old.key_id, now_us + overlap_s * SECOND_US))
+            await self._keys.add(record, pepper=self._peppers.name, replaces=replaces)
         finally:
             self.forget_key(old.key_id)
         return record, token
 
     def _new(self, record: KeyRecord) -> tuple[KeyRecord, str]:
         key_id, token = new_token()
-        return replace(record, key_id=key_id, mac=hmac.digest(self._pepper, token.encode(), "sha256")), token
+        return replace(record, key_id=key_id, mac=self._peppers.mac(token.encode())), token
 
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         """End a key now; False if the tenant has no such live key."""
@@ -348,7 +362,11 @@ class KeyRing:
             del self._verified[key_id]
 
     async def write_down_use(self) -> None:
-        """Tell the registry which keys were used since the last call."""
+        """Tell the registry which keys were used since the last call; those under another pepper are kept anew."""
         if self._used:
             used, self._used = self._used, {}
             await self._keys.touch(list(used.items()))
+        while self._outdated:
+            key_id, (tenant, old, new) = next(iter(self._outdated.items()))
+            await self._under_peppers.rehash_key(tenant, key_id, old, new, self._peppers.name)
+            self._outdated.pop(key_id, None)

@@ -11,14 +11,16 @@ from collections.abc import Callable
 import pyotp
 
 from ...model.errors import Code, SliceError, invalid
+from ...model.peppers import Peppers
 from ...model.tenancy import User
 from ...model.times import SECOND_US
 from ...ports.edge import Clock
-from ...ports.signing_in import SecondFactor
 from ...ports.signing_in import SecondFactors as Kept
 from .passwords import Brake
 from .sealing import Seal
 
+PURPOSE = "second factors"
+"""What is sealed as such."""
 ISSUER = "Telemetry Slice"
 STEP_S = 30
 RECOVERY_CODES = 10
@@ -31,11 +33,10 @@ class SecondFactors:
     """Enrols, asks for and removes second factors. A code is taken once; a recovery code is worth a code."""
 
     def __init__(
-        self, kept: Kept, pepper: bytes, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+        self, kept: Kept, peppers: Peppers, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._kept = kept
-        self._pepper = pepper
-        self._seal = Seal(pepper, "second factors")
+        self._seal = Seal(peppers, PURPOSE)
         self._clock = clock
         self._brake = Brake(5, 300.0, monotonic)
 
@@ -58,11 +59,12 @@ class SecondFactors:
         """
         self._brake.take(user_id)
         factor = await self._kept.get(user_id)
-        step = None if factor is None or factor.confirmed else self._step_of(user_id, factor, code)
-        if factor is None or step is None:
+        secret = None if factor is None or factor.confirmed else self._seal.open(factor.sealed, user_id)
+        step = None if secret is None else self._step_of(secret, code)
+        if factor is None or secret is None or step is None:
             raise invalid("/code", "This is not a code of the secret that was offered.")
         codes = [b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
-        if not await self._kept.confirm(user_id, factor.sealed, step, [self._hash(user_id, each) for each in codes]):
+        if not await self._kept.confirm(user_id, factor.sealed, step, [_hash(secret, user_id, each) for each in codes]):
             raise SliceError(Code.CONFLICT, "Another secret has been offered meanwhile.")
         self._brake.give_back(user_id)
         return [f"{each[:4]}-{each[4:8]}-{each[8:12]}-{each[12:]}" for each in codes]
@@ -80,12 +82,14 @@ class SecondFactors:
         if code is None:
             raise SliceError(Code.SECOND_FACTOR_NEEDED, "A code of your authenticator, or a recovery code, is needed.")
         self._brake.take(user_id)
-        step = self._step_of(user_id, factor, code)
-        if step is not None:
-            taken = await self._kept.use_step(user_id, step)
-        else:
-            plain = "".join(code.split()).replace("-", "").lower()
-            taken = await self._kept.use_recovery(user_id, self._hash(user_id, plain))
+        taken, secret = False, self._seal.open(factor.sealed, user_id)
+        if secret is not None:
+            step = self._step_of(secret, code)
+            if step is not None:
+                taken = await self._kept.use_step(user_id, step)
+            else:
+                plain = "".join(code.split()).replace("-", "").lower()
+                taken = await self._kept.use_recovery(user_id, _hash(secret, user_id, plain))
         if not taken:
             raise SliceError(Code.UNAUTHENTICATED, "The code is not right, or was used already.")
         self._brake.give_back(user_id)
@@ -94,16 +98,17 @@ class SecondFactors:
         """Ask for none any more; False if there is none."""
         return await self._kept.remove(user_id)
 
-    def _step_of(self, user_id: str, factor: SecondFactor, code: str) -> int | None:
+    def _step_of(self, secret: str, code: str) -> int | None:
         """The time step that `code` belongs to, None if it is none of now."""
-        secret = self._seal.open(factor.sealed, user_id)
         plain = "".join(code.split())
-        if secret is None or not (plain.isascii() and plain.isdigit()):
+        if not (plain.isascii() and plain.isdigit()):
             return None
         now = self._clock.now_us() // SECOND_US // STEP_S
         totp = pyotp.TOTP(secret)
         steps = range(now - _NEIGHBOURS, now + _NEIGHBOURS + 1)
         return next((step for step in steps if hmac.compare_digest(totp.generate_otp(step), plain)), None)
 
-    def _hash(self, user_id: str, code: str) -> bytes:
-        return hmac.digest(self._pepper, f"recovery code of {user_id}: {code}".encode(), "sha256")
+
+def _hash(secret: str, user_id: str, code: str) -> bytes:
+    """Under the secret of the authenticator, which is sealed: so the codes outlive a pepper, as the secret does."""
+    return hmac.digest(secret.encode(), f"recovery code of {user_id}: {code}".encode(), "sha256")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from ...model.errors import UnavailableError
+from ...model.peppers import Peppers
 from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.signing_in import SigningKeyRecord, SigningKeys
@@ -23,6 +24,8 @@ from .tokens import LIFETIME_S, Signer, new_signing_key
 
 log = structlog.get_logger()
 
+PURPOSE = "signing keys"
+"""What is sealed as such."""
 AHEAD_US = DAY_US
 FRESH_S = 4.0
 _STRANGER_S = 1.0
@@ -46,14 +49,14 @@ class Signers:
     def __init__(
         self,
         keys: SigningKeys,
-        pepper: bytes,
+        peppers: Peppers,
         first: Signer,
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
-        self._seal = Seal(pepper, "signing keys")
+        self._seal = Seal(peppers, PURPOSE)
         self._first = first
         self._clock = clock
         self._now = monotonic

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
-from ...engines.folder.secrets import load_secrets
 from ...engines.postgres import moving as postgres
-from ...flow.moving import fingerprint_of
 from ...model.books import StoreBooks
 from ...model.placement import Placement
 from ...model.tenancy import Tenant
 from ...ports.moving import MoveRefusedError, TenantSink, TenantSource
 from ...settings import Settings
 from ..distributed import lanes_of, url_of
+from ..secrets import fingerprint_for, kept_secrets
 
 DRAIN_S = 60.0
 """For what is in flight to be settled."""
@@ -27,7 +26,7 @@ _POLL_S = 0.2
 def source(settings: Settings, tenant_id: str, now_us: int, said: Callable[[str], None]) -> Iterator[TenantSource]:
     """As `runtime.moving.End`. Raises MoveRefusedError for a tenant that is not quiet."""
     api_url = url_of(settings.database_url)
-    pepper = fingerprint_of(load_secrets(settings.data).pepper)
+    pepper = fingerprint_for(settings)
     tenant = postgres.tenant_named(api_url, tenant_id)
     writer_url = _writer_url(settings, tenant.placement)
     postgres.make_room(writer_url, tenant.placement, now_us)
@@ -50,7 +49,7 @@ def source(settings: Settings, tenant_id: str, now_us: int, said: Callable[[str]
 def sink(settings: Settings, now_us: int, placement: Placement) -> Iterator[tuple[TenantSink, bytes]]:
     """As `runtime.moving.End`."""
     writer_url = _writer_url(settings, placement)
-    pepper = load_secrets(settings.data).pepper
+    pepper = kept_secrets(settings, make=False).pepper
     postgres.make_room(writer_url, placement, now_us)
     with closing(postgres.DatabaseSink(url_of(settings.database_url), writer_url, placement)) as taking:
         yield taking, pepper

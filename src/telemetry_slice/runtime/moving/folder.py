@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from ...engines.folder.lock import FolderLock
-from ...engines.folder.secrets import ensure_secrets, load_secrets
 from ...engines.sqlite.files import REGISTRY, TELEMETRY
 from ...engines.sqlite.moving import FolderSink, FolderSource
-from ...flow.access import new_signing_key
-from ...flow.moving import fingerprint_of
 from ...model.placement import SHARED, Placement
 from ...ports.moving import MoveRefusedError, TenantSink, TenantSource
 from ...settings import Settings
 from ..embedded import migrate_folder
+from ..secrets import fingerprint_for, kept_secrets
 
 
 @contextmanager
@@ -28,7 +26,7 @@ def source(
     if not all((settings.data / name).is_file() for name in (REGISTRY, TELEMETRY)):
         raise MoveRefusedError(f"{settings.data} is not a data folder: name one with --data")
     with _to_ourselves(settings):
-        pepper = fingerprint_of(load_secrets(settings.data).pepper)
+        pepper = fingerprint_for(settings)
         yield FolderSource(settings.data, tenant_id, pepper=pepper, now_us=now_us)
 
 
@@ -42,7 +40,7 @@ def sink(
     if placement != SHARED:
         raise MoveRefusedError("an installation on SQLite keeps all tenants in the shared tables")
     with _to_ourselves(settings):
-        pepper = ensure_secrets(settings.data, new_signing_key).pepper
+        pepper = kept_secrets(settings).pepper
         with closing(FolderSink(settings.data)) as taking:
             yield taking, pepper
 

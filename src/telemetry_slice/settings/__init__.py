@@ -1,14 +1,27 @@
-"""Every setting: environment `TSLICE_<NAME>`, or `<name>` in tslice.toml. Read once, by the composition root."""
+"""Every setting: environment `TSLICE_<NAME>`, `<name>` in tslice.toml, or as `sources` says. Read once, by the
+composition root.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from base64 import b64decode
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +29,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from ..model.peppers import LEAST_BYTES
+from .sources import FILES, SecretFiles, vaults
 
 CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE", "STATE", "NEW_PASSWORD", "SKIP_WEB"))
 """Read by the verbs that speak to a server or build it, not by the server."""
@@ -39,6 +55,41 @@ class PlacementDatabase(BaseModel):
     queue_bytes: int = Field(256 * MIB, ge=16 * MIB)
 
 
+def _check_bytes(value: SecretStr) -> SecretStr:
+    try:
+        found = b64decode(value.get_secret_value(), validate=True)
+    except ValueError:
+        raise ValueError("must be base64") from None
+    if len(found) < LEAST_BYTES:
+        raise ValueError(f"must be at least {LEAST_BYTES} random bytes, as base64; this has {len(found)}")
+    return value
+
+
+def _check_key(value: SecretStr) -> SecretStr:
+    try:
+        found = json.loads(value.get_secret_value())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("crv") != "Ed25519" or not {"kty", "x", "d"} <= found.keys():
+        raise ValueError("must be a private Ed25519 key as a JWK")
+    return value
+
+
+def bytes_of(value: SecretStr) -> bytes:
+    """The bytes of a checked setting."""
+    return b64decode(value.get_secret_value())
+
+
+def jwk_of(value: SecretStr) -> dict[str, str]:
+    """The key of a checked setting."""
+    found: dict[str, str] = json.loads(value.get_secret_value())
+    return found
+
+
+SecretBytes = Annotated[SecretStr, AfterValidator(_check_bytes)]
+SecretKey = Annotated[SecretStr, AfterValidator(_check_key)]
+
+
 def _whole(value: object) -> object:
     """The environment speaks in text, which a choice of numbers would refuse."""
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
@@ -48,7 +99,13 @@ class Settings(BaseSettings):
     """Units and defaults. Without a PostgreSQL address the installation is embedded: one process over one folder."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TSLICE_", toml_file="tslice.toml", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="TSLICE_",
+        toml_file="tslice.toml",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        # What is wrong may hold a password.
+        hide_input_in_errors=True,
     )
 
     data: Path = Field(Path("./data"), description="Data folder.")
@@ -172,6 +229,34 @@ class Settings(BaseSettings):
     smtp_from: Annotated[str, Field(pattern=r"^[^\r\n]+@[^\r\n]+$")] | None = Field(
         None, description="Sender of e-mails: an address, or NAME <ADDRESS>."
     )
+    pepper: SecretBytes | None = Field(
+        None,
+        description="Base64 of at least 24 random bytes: the secret under which keys are kept; unset = that of"
+        " secrets.json in the data folder. With TSLICE_CONSOLE_KEY and TSLICE_CURSOR_SECRET no such file is needed.",
+    )
+    previous_peppers: Annotated[tuple[SecretBytes, ...], NoDecode] = Field(
+        (),
+        description="Peppers that are believed as well, comma-separated: those before TSLICE_PEPPER, and while it is"
+        " being changed the next one.",
+    )
+    console_key: SecretKey | None = Field(
+        None,
+        description="Private Ed25519 key, as a JWK, by which the machine of the installation speaks for its console;"
+        " unset = that of secrets.json.",
+    )
+    cursor_secret: SecretBytes | None = Field(
+        None, description="Base64 of at least 24 random bytes: seals cursors; unset = that of secrets.json."
+    )
+    aws_secret_id: str | None = Field(
+        None,
+        description="A secret of AWS Secrets Manager, a JSON object of settings by their names here; region and"
+        " credentials as every AWS program finds them. Needs the extra `aws`.",
+    )
+    azure_vault_url: Annotated[str, Field(pattern=r"^https://")] | None = Field(
+        None,
+        description="An Azure Key Vault with a secret for each setting, named TSLICE-DATABASE-URL and so on; signed in"
+        " as DefaultAzureCredential does. Needs the extra `azure`.",
+    )
     signing_key_days: int = Field(
         30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."
     )
@@ -193,7 +278,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: object) -> object:
-        for name in ("trusted_proxies", "replica_urls"):
+        for name in ("trusted_proxies", "replica_urls", "previous_peppers"):
             if isinstance(values, dict) and isinstance(values.get(name), str):
                 given = values[name].split(",")
                 values = values | {name: tuple(each.strip() for each in given if each.strip())}
@@ -203,7 +288,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_names(cls, values: object) -> object:
         """A misspelt setting must not be a silent one."""
-        known = {f"TSLICE_{name.upper()}" for name in cls.model_fields} | CLIENT_SETTINGS
+        known = {f"TSLICE_{name.upper()}" for name in cls.model_fields} | CLIENT_SETTINGS | FILES.keys()
         unknown = sorted(name for name in os.environ if name.startswith("TSLICE_") and name not in known)
         if unknown:
             raise ValueError(f"unknown setting {', '.join(unknown)}; docs/reference/settings.md lists them all")
@@ -272,8 +357,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature; not read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before environment before tslice.toml."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Arguments before environment before files of secrets before vaults before tslice.toml."""
+        toml = TomlConfigSettingsSource(settings_cls)
+        named = vaults(settings_cls, toml, env_settings, init_settings)
+        return init_settings, env_settings, SecretFiles(settings_cls), *named, toml
 
 
 def _months_later(moment: datetime, months: int) -> datetime:

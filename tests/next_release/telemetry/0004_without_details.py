@@ -4,14 +4,14 @@ from alembic import op
 
 from telemetry_slice.engines.sql.migrate import refuse_while_needed
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    refuse_while_needed(op.get_bind(), "telemetry", "0002")
+    refuse_while_needed(op.get_bind(), "telemetry", "0003")
     op.execute("DELETE FROM backfills WHERE name = 'fill_notes'")
     op.execute("DROP FUNCTION fill_notes(integer)")
     op.execute("DROP POLICY filling ON dead_letters")

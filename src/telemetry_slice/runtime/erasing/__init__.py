@@ -1,0 +1,1 @@
+"""Where the telemetry of tenants lies that are erased: `folder`, `database`."""
