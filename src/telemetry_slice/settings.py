@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -39,6 +39,65 @@ class PlacementDatabase(BaseModel):
     queue_bytes: int = Field(256 * MIB, ge=16 * MIB)
 
 
+ROLES = ("owner", "admin", "operator", "viewer")
+ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+Several = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+
+
+class OidcProvider(BaseModel):
+    """A provider of OpenID Connect by which people sign in (docs/operations/openid-connect.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: Annotated[str, Field(pattern=r"^https?://[^?#\s]+$")]
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    label: Annotated[str, Field(max_length=60)] | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    tenant: str | None = None
+    groups_claim: str = "groups"
+    roles: dict[str, Several] = {}
+    admins: str | None = None
+    link_by_email: bool = False
+    allow_private: bool = False
+
+    @property
+    def secret(self) -> str | None:
+        """The client's secret. Raises OSError if its file cannot be read."""
+        if self.client_secret_file is not None:
+            return self.client_secret_file.read_text().strip()
+        return None if self.client_secret is None else self.client_secret.get_secret_value()
+
+    @property
+    def granted(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What each group is: (tenant, role)."""
+        return {group: tuple(self._granted(each) for each in given) for group, given in self.roles.items()}
+
+    def _granted(self, given: str) -> tuple[str, str]:
+        tenant, _, role = given.rpartition(":")
+        if role not in ROLES or bool(tenant) == (self.tenant is not None):
+            form = "ROLE" if self.tenant is not None else "TENANT:ROLE"
+            raise ValueError(f"roles are {form}, and ROLE one of {', '.join(ROLES)}: not {given}")
+        return tenant or self.tenant or "", role
+
+    @model_validator(mode="after")
+    def _consistent(self) -> OidcProvider:
+        if not any(self.granted.values()) and self.admins is None:
+            raise ValueError("roles must say what a group may do, or nobody could sign in")
+        if self.tenant is not None and (self.admins is not None or self.link_by_email):
+            raise ValueError("admins and link_by_email are not for a provider of one tenant: they reach beyond it")
+        if self.issuer.startswith("http://") and not self.allow_private:
+            raise ValueError("issuer must be https://, except with allow_private on this very machine")
+        if self.client_secret is not None and self.client_secret_file is not None:
+            raise ValueError("client_secret or client_secret_file, not both")
+        if self.client_secret_file is not None and not os.access(self.client_secret_file, os.R_OK):
+            raise ValueError(f"client_secret_file {self.client_secret_file} cannot be read")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes must contain openid")
+        return self
+
+
 def _whole(value: object) -> object:
     """The environment speaks in text, which a choice of numbers would refuse."""
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
@@ -48,7 +107,13 @@ class Settings(BaseSettings):
     """Units and defaults. Without a PostgreSQL address the installation is embedded: one process over one folder."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TSLICE_", toml_file="tslice.toml", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix="TSLICE_",
+        toml_file="tslice.toml",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        # What is at fault may stand beside a secret.
+        hide_input_in_errors=True,
     )
 
     data: Path = Field(Path("./data"), description="Data folder.")
@@ -171,6 +236,13 @@ class Settings(BaseSettings):
     )
     smtp_from: Annotated[str, Field(pattern=r"^[^\r\n]+@[^\r\n]+$")] | None = Field(
         None, description="Sender of e-mails: an address, or NAME <ADDRESS>."
+    )
+    oidc_providers: dict[ProviderName, OidcProvider] = Field(
+        {},
+        description='Providers of OpenID Connect by which people sign in, by name: {"NAME": {"issuer": …, "client_id":'
+        ' …, "client_secret" or "client_secret_file": …, "label": …, "scopes": […], "tenant": …, "groups_claim": …,'
+        ' "roles": {GROUP: ROLE or TENANT:ROLE}, "admins": GROUP, "link_by_email": …, "allow_private": …}}; see'
+        " [OpenID Connect](../operations/openid-connect.md).",
     )
     signing_key_days: int = Field(
         30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."

@@ -18,6 +18,8 @@ function given(name: string): string {
 export const url = given("PAGE_URL");
 export const email = given("PAGE_EMAIL");
 export const password = given("PAGE_PASSWORD");
+/** Address of the provider of OpenID Connect that the server knows as «The company». */
+export const provider = given("PAGE_PROVIDER");
 const gatewayKey = given("PAGE_GATEWAY_KEY");
 
 /** A reading of dev-001 with an id of its own; by default it is recorded now. */

@@ -134,11 +134,13 @@ class OutboundHttp:
 
     async def _ask_at(self, address: str, url: httpx2.URL, request: Ask) -> Answer:
         """Ask at one address. Nothing is kept between requests: a connection is of one name, a cookie of nobody."""
-        if self._tls is None:
+        if self._tls is None and url.scheme == "https":
             self._tls = ssl.create_default_context()
+        # Without https it is this very machine, and nothing to be verified.
+        tls: ssl.SSLContext | bool = False if self._tls is None else self._tls
         headers = {"Accept-Encoding": "identity", **request.headers, "Host": url.netloc.decode("ascii")}
         async with (
-            httpx2.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=_PATIENCE) as client,
+            httpx2.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=_PATIENCE) as client,
             client.stream(
                 request.method,
                 url.copy_with(host=address),

@@ -8,6 +8,7 @@ import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
 import { checkNewPassword } from "./links/newPassword";
 import { nameOfAgent } from "./sessions/agent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
+import { explainRefusal } from "./sign-in/refusal";
 
 describe("the range of a device page", () => {
   it("survives the address, both ways", () => {
@@ -131,5 +132,13 @@ describe("the name of a session's program", () => {
     [null, "Unknown program"],
   ])("%s", (agent, name) => {
     expect(nameOfAgent(agent)).toBe(name);
+  });
+});
+
+describe("a provider's sign-in that came to nothing", () => {
+  it("is told in words, whatever the address says", () => {
+    expect(explainRefusal("")).toBeUndefined();
+    expect(explainRefusal("refused=no_role")).toMatch(/no role here/);
+    for (const other of ["constructor", "<b>", ""]) expect(explainRefusal(`refused=${other}`)).toMatch(/has failed/);
   });
 });
