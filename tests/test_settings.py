@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from telemetry_slice.settings import Settings
+from telemetry_slice.settings.providers import OidcProvider
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +104,47 @@ def test_replicas_are_listed_and_are_postgresql(monkeypatch):
     monkeypatch.setenv("TSLICE_REPLICA_URLS", "replica-1")
     with pytest.raises(ValidationError, match="TSLICE_REPLICA_URLS"):
         Settings()
+
+
+PROVIDER = {"issuer": "https://login.example", "client_id": "slice", "roles": {"staff": "acme:viewer"}}
+
+
+def test_a_provider_grants_roles_by_group(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n")
+    told = PROVIDER | {"roles": {"staff": "acme:viewer", "chiefs": ["acme:owner", "beta:admin"]}}
+    provider = Settings(oidc_providers={"corp": told | {"client_secret_file": secret}}).oidc_providers["corp"]
+    assert provider.granted == {
+        "staff": (("acme", "viewer"),),
+        "chiefs": (("acme", "owner"), ("beta", "admin")),
+    }
+    assert provider.secret == "from a file"
+    own = OidcProvider(**PROVIDER | {"tenant": "acme", "roles": {"staff": "viewer"}, "client_secret": "hush"})
+    assert (own.granted, own.secret) == ({"staff": (("acme", "viewer"),)}, "hush")
+    assert "hush" not in repr(own)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"issuer": "http://login.example"}, "https"),
+        ({"issuer": "login.example"}, "issuer"),
+        ({"roles": {}}, "roles"),
+        ({"roles": {"staff": "viewer"}}, "TENANT:ROLE"),
+        ({"roles": {"staff": "acme:king"}}, "king"),
+        ({"roles": {"staff": "acme:viewer"}, "tenant": "acme"}, "ROLE"),
+        ({"roles": {"staff": "viewer"}, "tenant": "acme", "admins": "staff"}, "reach beyond"),
+        ({"roles": {"staff": "viewer"}, "tenant": "acme", "link_by_email": True}, "reach beyond"),
+        ({"client_secret": "x", "client_secret_file": "/dev/null"}, "not both"),
+        ({"client_secret": None, "client_secret_file": "/nowhere"}, "cannot be read"),
+        ({"scopes": ["email"]}, "openid"),
+        ({"secret": "x"}, "secret"),
+    ],
+    ids=str,
+)
+def test_a_provider_that_cannot_be_meant_is_refused(wrong, word):
+    with pytest.raises(ValidationError, match=word) as refused:
+        Settings(oidc_providers={"corp": {"client_secret": "hush", **PROVIDER, **wrong}})
+    assert "hush" not in str(refused.value)
+    with pytest.raises(ValidationError, match="pattern"):
+        Settings(oidc_providers={"Not a name": PROVIDER})

@@ -9,9 +9,11 @@ from sqlalchemy import func, select, text
 from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
+from telemetry_slice.engines.sql.identity_tables import identities, provided_sign_ins
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
 from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
+from telemetry_slice.ports.identities import Identity, ProvidedSignIn
 from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
 from telemetry_slice.ports.signing_in import Link, LinkKind
 
@@ -21,16 +23,18 @@ _FUNCTIONS = (
     "any_account",
     "audit_chains",
     "drop_erased_schema",
+    "identity_named",
     "keep_audit_head",
     "keys_named",
     "keys_under_other_peppers",
     "link_named",
     "name_pepper",
     "second_factors_after",
+    "provided_sign_ins_named",
     "touch_keys",
 )
 WALLED = (accounts, device_tags, devices, keys, links, memberships)
-OF_PERSONS = (accounts, memberships, recovery_codes, second_factors, sign_ins)
+OF_PERSONS = (accounts, identities, memberships, provided_sign_ins, recovery_codes, second_factors, sign_ins)
 NAMES = {
     accounts: "email",
     device_tags: "tag",
@@ -69,6 +73,9 @@ async def two_tenants(registry):
         await registry.signing_in.links.add(invitation)
         await registry.signing_in.second_factors.offer(mark, mark)
         await registry.signing_in.second_factors.confirm(mark, mark, 1, [bytes(32)])
+        provided = registry.signing_in.identities
+        await provided.link(Identity("https://provider.example", mark), mark, 1)
+        await provided.remember(ProvidedSignIn(mark, mark, "provider", mark, "sealed"))
         owners.append(tenant)
     return owners
 
@@ -198,6 +205,9 @@ async def test_what_is_looked_up_before_the_owner_is_known_gives_what_is_named(r
     assert [found[owner.id].last_used_us for owner in two_tenants] == [6, 7]
     account = await registry.accounts.by_email(other.id.upper())
     assert account.user_id == other.id
+    provided = registry.signing_in.identities
+    assert await provided.find(Identity("https://provider.example", other.id)) == other.id
+    assert await provided.of_session("provider", other.id) == [(other.id, other.id)]
 
 
 async def test_the_walls_of_a_transaction_end_with_it(registry, two_tenants):

@@ -183,6 +183,7 @@ async def test_the_public_list_is_that_of_the_contract():
     assert public == {
         "/health", "/health/ready", "/.well-known/jwks.json", "/metrics",
         *(f"/api/v1/auth/{route}" for route in signing_in),
+        *(f"/api/v1/auth/oidc/{{provider}}/{route}" for route in ("start", "callback", "backchannel-logout")),
     }  # fmt: skip
 
 

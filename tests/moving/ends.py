@@ -139,6 +139,8 @@ async def answers(
         "users": [
             (account.email, account.name, account.password, role)
             for account, role in await running.registry.accounts.of_tenant(tenant.no)
+            # Who comes of a provider stays behind.
+            if account.password
         ],
         "keys": {
             device: [

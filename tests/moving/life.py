@@ -14,6 +14,8 @@ from telemetry_slice.model.events import EventBatch, Kind, Measurement, Message,
 from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import KeyKind, Limits, Role, Scope
 from telemetry_slice.model.times import DAY_US, MINUTE_US
+from telemetry_slice.ports.identities import Identity, Standing
+from telemetry_slice.ports.registry import Account
 
 from .ends import Running
 
@@ -217,6 +219,10 @@ async def _credentials(running: Running, life: Life, tenant: Any) -> None:
     people = running.access.people
     await people.add("ada@acme.example", "Ada", life.password, [(tenant.no, Role.OWNER)])
     await people.add("Bob@acme.example", "Bob", life.password, [(tenant.no, Role.VIEWER)])
+    # Stays behind, and is nobody there.
+    provided = Account("provided", "ada@acme.example", "Another Ada", "", platform_admin=False)
+    await running.registry.signing_in.identities.enrol(Identity("https://provider.example", "ada"), provided, 1)
+    await running.registry.signing_in.identities.follow("provided", Standing({tenant.no: Role.OWNER}))
 
 
 async def outcomes(running: Running, rnd: random.Random, tenant_id: str, batches: list[list[Sent]]) -> list[Any]:

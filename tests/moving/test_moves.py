@@ -245,6 +245,10 @@ def test_a_tenant_arrives_among_others(new_end: Callable[..., End], tmp_path: Pa
             signed_in = await running.access.people.login("ada@acme.example", "another password 123", None)
             assert signed_in.profile.user.user_id == ada
             assert [membership.tenant.id for membership in signed_in.profile.memberships] == [TENANT]
+            tenant = await running.registry.tenants.get(TENANT)
+            members = [account for account, _ in await running.registry.accounts.of_tenant(tenant.no)]
+            assert members
+            assert all(account.password for account in members), "who comes of a provider has moved"
 
     asyncio.run(look())
 

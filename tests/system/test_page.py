@@ -1,21 +1,20 @@
 """The page as a person meets it: the real server with its demo, a real browser; the steps are in web/e2e-real."""
 
+import json
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from deploy.local.process import free_port
+from tests.oidc_provider import SEARCHED, WEB
+from tests.oidc_provider import provider as running_provider
 
 from .processes import Server
 
-WEB = Path(__file__).resolve().parents[2] / "web"
 RUNNER = WEB / "node_modules" / "@playwright" / "test" / "cli.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 RUN_S = 420
-SEARCHED = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-"""Where programs are looked for: the environment's own first, like the Makefile, which puts a Node there if need be."""
 
 
 def program(*names: str) -> str:
@@ -36,8 +35,22 @@ def built():
 
 
 @pytest.fixture
-def server(built, tmp_path):
-    started = Server(tmp_path)
+def port():
+    """The provider must know where the server will be."""
+    return free_port()
+
+
+@pytest.fixture
+def provider(built, port):
+    with running_provider(f"http://127.0.0.1:{port}") as running:
+        yield running
+
+
+@pytest.fixture
+def server(built, tmp_path, provider, port):
+    told = {"corp": provider.settings(label="The company", roles={"keepers": "acme-123:operator"})}
+    started = Server(tmp_path, TSLICE_OIDC_PROVIDERS=json.dumps(told))
+    started.port = port
     started.start()
     yield started
     assert started.stop() == 0, started.log.read_text()
@@ -60,13 +73,16 @@ def browse(folder, *arguments, environment=None):
 
 
 @pytest.mark.timeout(RUN_S + 120)
-def test_a_person_signs_in_sees_a_live_reading_and_the_duplicate_counted(server, tmp_path):
+def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_duplicate_counted(
+    server, provider, tmp_path
+):
     tenant, other = server.demo["tenants"]["acme-123"], server.demo["tenants"]["beta-456"]
     environment = {
         "PAGE_URL": f"http://127.0.0.1:{server.port}",
         "PAGE_EMAIL": tenant["user"]["email"],
         "PAGE_PASSWORD": tenant["user"]["password"],
         "PAGE_GATEWAY_KEY": tenant["gatewayKey"],
+        "PAGE_PROVIDER": provider.issuer,
         "PAGE_OTHER_EMAIL": other["user"]["email"],
         "PAGE_OTHER_PASSWORD": other["user"]["password"],
     }

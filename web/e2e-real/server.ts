@@ -23,6 +23,8 @@ export const email = given("PAGE_EMAIL");
 export const password = given("PAGE_PASSWORD");
 /** The owner of another tenant there. */
 export const other = { email: given("PAGE_OTHER_EMAIL"), password: given("PAGE_OTHER_PASSWORD") };
+/** Address of the provider of OpenID Connect that the server knows as «The company». */
+export const provider = given("PAGE_PROVIDER");
 const gatewayKey = given("PAGE_GATEWAY_KEY");
 
 /** What the page proves itself with, for requests beside it. */

@@ -125,7 +125,7 @@ export class RecordedServer {
       this.signedIn = true;
       return ok(me);
     }
-    if (path === "/auth/methods") return ok({ password: true, resetByEmail: true });
+    if (path === "/auth/methods") return ok({ password: true, resetByEmail: true, providers: [] });
     if (path === "/auth/reset") return { status: 202, body: null };
     if (path === "/auth/reset/confirm")
       return body.token === "good" ? { status: 204 } : problem(401, "Unauthorized", "");

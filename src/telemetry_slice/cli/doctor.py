@@ -150,6 +150,20 @@ def check_audit(settings: Settings) -> Finding:
     return Finding("audit", True, f"{found.records:,} records in {found.chains:,} chains, unbroken")
 
 
+def check_providers(settings: Settings) -> list[Finding]:
+    """Whether people could sign in with each provider of OpenID Connect."""
+    if not settings.oidc_providers:
+        return []
+    from ..runtime.providers import examine_providers  # noqa: PLC0415 - asks other servers: only when there are some
+
+    remedy = "compare issuer with what the provider publishes, and look whether this machine may reach it"
+    found = asyncio.run(examine_providers(settings))
+    return [
+        Finding(f"provider {name}", problem is None, problem or "can be asked, its keys are known", remedy)
+        for name, problem in found.items()
+    ]
+
+
 def check_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data).free
     if free < settings.disk_reserve_bytes:
@@ -254,6 +268,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
             *check_secrets(settings),
             *check_servers(settings),
             check_audit(settings),
+            *check_providers(settings),
             *check_roles(settings),
         ]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
@@ -262,7 +277,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
     findings += check_secrets(settings)
     if not all(found.fine for found in findings):
         return findings
-    findings += [*check_databases(data), check_audit(settings), check_disk(settings)]
+    findings += [*check_databases(data), check_audit(settings), check_disk(settings), *check_providers(settings)]
     if (exposed := check_demo(settings)) is not None:
         findings.append(exposed)
     running = holder_url(data)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, assert_never
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
+from starlette.responses import JSONResponse
 
 from ..flow.access import Profile, ReusedTokenError, SignIn, Tokens
 from ..model.audit import Actor, ActorKind, AuditOutcome, actor_of
@@ -115,6 +116,12 @@ class ChosenTenant(Wire):
     tenant_id: str
 
 
+class WayOut(Wire):
+    """Where the browser goes to sign out at the provider that it has signed in with."""
+
+    next: str
+
+
 class Setup(Wire):
     """The first administrator and the first tenant."""
 
@@ -201,7 +208,8 @@ def _refused_sign_in(request: Request, email: str, by: str, error: SliceError) -
     services.auditor.beside(work())
 
 
-def _set_cookie(request: Request, response: Response, token: str) -> None:
+def set_session(request: Request, response: Response, token: str) -> None:
+    """Set the session's cookie."""
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -215,7 +223,7 @@ def _set_cookie(request: Request, response: Response, token: str) -> None:
 
 def open_session(request: Request, response: Response, signed_in: SignIn) -> Me:
     """Give the browser its session."""
-    _set_cookie(request, response, signed_in.token)
+    set_session(request, response, signed_in.token)
     return _me_of_profile(signed_in.profile)
 
 
@@ -236,7 +244,7 @@ async def get_me(
     cookie = session_cookie(request)
     if cookie is not None:
         # The session slides with its use, and so does the cookie.
-        _set_cookie(request, response, cookie)
+        set_session(request, response, cookie)
     tenant_id = principal.tenant.id if principal.tenant else None
     profile = await services.access.people.profile(principal.user_id, tenant_id)
     return _me_of_profile(profile or Profile(principal, ()))
@@ -256,19 +264,28 @@ async def login(body: Login, services: TheServices, request: Request, response: 
     return open_session(request, response, signed_in)
 
 
-@router.post("/api/v1/auth/logout", operation_id="logout", status_code=204, responses=problems())
+@router.post(
+    "/api/v1/auth/logout",
+    operation_id="logout",
+    status_code=204,
+    response_model=None,
+    responses=problems() | {200: {"model": WayOut, "description": "Ended here; the browser goes on to `next`"}},
+)
 async def logout(
-    _principal: Annotated[Principal, allowed(Permission.END_OWN_SESSION)],
+    principal: Annotated[Principal, allowed(Permission.END_OWN_SESSION)],
     services: TheServices,
     request: Request,
-    response: Response,
-) -> None:
-    """End the browser session."""
+) -> Response:
+    """End the browser session; of one that came of a provider, say where the browser signs out there, too."""
     cookie = session_cookie(request)
     note_of(request).silent = cookie is None
-    if cookie is not None:
-        await services.access.people.logout(cookie)
-        response.delete_cookie(SESSION_COOKIE, path="/")
+    if cookie is None or not isinstance(principal, User):
+        return Response(status_code=204)
+    way_out = await services.access.oidc.way_out(principal.user_id, principal.family, str(request.base_url))
+    await services.access.people.logout(cookie)
+    response = Response(status_code=204) if way_out is None else JSONResponse({"next": way_out})
+    response.delete_cookie(SESSION_COOKIE, path="/")
+    return response
 
 
 @router.post("/api/v1/auth/tenant", operation_id="chooseTenant", responses=problems())

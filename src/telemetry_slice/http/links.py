@@ -103,11 +103,19 @@ class Reset(OneTimeToken):
     new_password: Password
 
 
+class SignInProvider(Wire):
+    """A provider of OpenID Connect; the way to it is `/api/v1/auth/oidc/{name}/start`."""
+
+    name: str
+    label: str
+
+
 class SignInMethods(Wire):
     """How people can sign in here."""
 
     password: bool
     reset_by_email: bool
+    providers: list[SignInProvider]
 
 
 def _invitation(link: Link) -> Invitation:
@@ -232,4 +240,8 @@ async def reset_password(body: Reset, services: TheServices, request: Request) -
 @router.get("/api/v1/auth/methods", operation_id="listSignInMethods", responses=problems())
 async def list_sign_in_methods(services: TheServices) -> SignInMethods:
     """How people can sign in here."""
-    return SignInMethods(password=True, reset_by_email=services.access.links.by_email)
+    return SignInMethods(
+        password=True,
+        reset_by_email=services.access.links.by_email,
+        providers=[SignInProvider(name=each.name, label=each.label) for each in services.access.oidc.providers],
+    )

@@ -156,7 +156,7 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who can sign in. `password` is an argon2id string."""
+    """A person who can sign in. `password` is an argon2id string, empty for who comes of a provider."""
 
     user_id: str
     email: str

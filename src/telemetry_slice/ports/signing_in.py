@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..model.events import TenantNo
 from ..model.tenancy import Role
+from .identities import Identities
 
 if TYPE_CHECKING:
     from .registry import Account
@@ -194,3 +195,6 @@ class SigningIn(Protocol):
 
     @property
     def second_factors(self) -> SecondFactors: ...
+
+    @property
+    def identities(self) -> Identities: ...

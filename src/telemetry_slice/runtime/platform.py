@@ -35,6 +35,7 @@ from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
+from .providers import providers_of
 from .secrets import access_secrets, kept_secrets
 
 log = structlog.get_logger()
@@ -223,7 +224,14 @@ class Front:
         self.secrets = access_secrets(kept)
         self.state = ReadyState()
         post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
-        self.access = Access(self.secrets, registry, clock, post=post, public_url=settings.public_url)
+        self.access = Access(
+            self.secrets,
+            registry,
+            clock,
+            post=post,
+            public_url=settings.public_url,
+            providers=providers_of(settings, clock),
+        )
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)

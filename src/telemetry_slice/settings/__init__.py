@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from ..model.peppers import LEAST_BYTES
+from .providers import OidcProvider, ProviderName
 from .sources import FILES, SecretFiles, vaults
 
 CLIENT_SETTINGS = frozenset(f"TSLICE_{name}" for name in ("URL", "KEY", "CA_FILE", "STATE", "NEW_PASSWORD", "SKIP_WEB"))
@@ -256,6 +257,13 @@ class Settings(BaseSettings):
         None,
         description="An Azure Key Vault with a secret for each setting, named TSLICE-DATABASE-URL and so on; signed in"
         " as DefaultAzureCredential does. Needs the extra `azure`.",
+    )
+    oidc_providers: dict[ProviderName, OidcProvider] = Field(
+        {},
+        description='Providers of OpenID Connect by which people sign in, by name: {"NAME": {"issuer": …, "client_id":'
+        ' …, "client_secret" or "client_secret_file": …, "label": …, "scopes": […], "tenant": …, "groups_claim": …,'
+        ' "roles": {GROUP: ROLE or TENANT:ROLE}, "admins": GROUP, "link_by_email": …, "allow_private": …}}; see'
+        " [OpenID Connect](../operations/openid-connect.md).",
     )
     signing_key_days: int = Field(
         30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."

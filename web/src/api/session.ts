@@ -32,8 +32,8 @@ export function useSignIn() {
 export function useSignOut() {
   return useMutation({
     mutationFn: () => sdk.logout(),
-    // A full page load forgets everything this session has read.
-    onSuccess: () => window.location.assign("/sign-in"),
+    // A full page load forgets everything this session has read. Who came of a provider leaves there, too.
+    onSuccess: (left) => window.location.assign(left?.next ?? "/sign-in"),
   });
 }
 

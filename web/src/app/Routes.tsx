@@ -85,7 +85,7 @@ function SignInRoute() {
   const me = useMe();
   const search = useSearch();
   if (me.data) return <Redirect to={safeNext(search)} replace />;
-  return <SignInPage />;
+  return <SignInPage next={safeNext(search)} />;
 }
 
 function useToken(): string {

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 import { Redirect, useLocation, useSearch } from "wouter";
 import { meKey } from "../api/session";
 import type { Me } from "../api/types";
+import { ProviderLinks } from "../features/sign-in/ProviderLinks";
 import { SignInForm } from "../features/sign-in/SignInForm";
 import { Failure } from "../ui/Failure";
 import { Shell } from "./Shell";
@@ -30,8 +31,8 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
   }, [me]);
 
   const shown = me ?? previous;
+  const here = search ? `${path}?${search}` : path;
   if (!shown) {
-    const here = search ? `${path}?${search}` : path;
     return <Redirect to={here === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(here)}`} replace />;
   }
   return (
@@ -52,6 +53,7 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
           email={shown.user?.email ?? ""}
           onDone={() => void cache.invalidateQueries({ predicate: (query) => query.queryKey[0] !== meKey[0] })}
         />
+        <ProviderLinks next={here} />
       </Modal>
       {shown.tenant ? (
         children

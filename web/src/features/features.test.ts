@@ -9,6 +9,7 @@ import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
 import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
+import { explainRefusal } from "./sign-in/refusal";
 
 describe("the range of a device page", () => {
   it("survives the address, both ways", () => {
@@ -142,4 +143,12 @@ it("a record says who and what in words", () => {
   expect(detailOf({ detail: { role: "viewer", before: null, count: 0, quiet: false, name: "" } })).toBe(
     "role: viewer, count: 0, quiet: false",
   );
+});
+
+describe("a provider's sign-in that came to nothing", () => {
+  it("is told in words, whatever the address says", () => {
+    expect(explainRefusal("")).toBeUndefined();
+    expect(explainRefusal("refused=no_role")).toMatch(/no role here/);
+    for (const other of ["constructor", "<b>", ""]) expect(explainRefusal(`refused=${other}`)).toMatch(/has failed/);
+  });
 });

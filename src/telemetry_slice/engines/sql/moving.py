@@ -90,7 +90,8 @@ def _members(connection: Connection, tenant: TenantNo, number: Any, after: Any) 
     wanted = (
         select(accounts, memberships.c.role)
         .join_from(memberships, accounts, accounts.c.user_id == memberships.c.user_id)
-        .where(memberships.c.tenant_no == tenant)
+        # Who comes of a provider comes again, with the roles that it says.
+        .where(memberships.c.tenant_no == tenant, accounts.c.password != "")
     )
     return [
         MemberRow(row.user_id, row.email, row.name, row.password, row.created_us, Role(row.role))

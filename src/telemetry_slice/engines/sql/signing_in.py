@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .database import Database
+from .identities import SqlIdentities
 from .links import SqlLinks
 from .second_factors import SqlSecondFactors
 from .sessions import SqlSignIns
@@ -19,8 +20,15 @@ class SqlSigningIn:
     signing_keys: SqlSigningKeys
     links: SqlLinks
     second_factors: SqlSecondFactors
+    identities: SqlIdentities
 
 
 def signing_in_over(database: Database) -> SqlSigningIn:
     """The ports of a registry that is up to date."""
-    return SqlSigningIn(SqlSignIns(database), SqlSigningKeys(database), SqlLinks(database), SqlSecondFactors(database))
+    return SqlSigningIn(
+        SqlSignIns(database),
+        SqlSigningKeys(database),
+        SqlLinks(database),
+        SqlSecondFactors(database),
+        SqlIdentities(database),
+    )

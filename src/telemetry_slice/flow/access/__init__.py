@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,28 @@ from ...ports.post import Post
 from ...ports.registry import Registry
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
 from .links import OneTimeLinks
+from .oidc import AWAY_S, Arrival, ProviderSignIns
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People
 from .profile import Profile, ReusedTokenError, SignIn, Tokens
+from .provider import Provider, Refusal, RefusedError, Remote
 from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
 __all__ = [
+    "AWAY_S",
     "MAX_PASSWORD",
     "MIN_PASSWORD",
     "PREFIX",
     "UNAUTHENTICATED_DETAIL",
     "Access",
+    "Arrival",
     "Profile",
+    "Provider",
+    "Refusal",
+    "RefusedError",
+    "Remote",
     "ReusedTokenError",
     "Secrets",
     "SignIn",
@@ -79,6 +87,7 @@ class Access:
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
         second_factors: codes beside the password.
+        oidc: signing in with providers of OpenID Connect.
         signers: the keys of access tokens.
     """
 
@@ -90,9 +99,10 @@ class Access:
         *,
         post: Post | None = None,
         public_url: str | None = None,
+        providers: Sequence[Remote] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`post` sends links, which then begin with `public_url`."""
+        """`post` sends links, which then begin with `public_url`; people sign in with `providers`, too."""
         self._tenants = registry.tenants
         self._sessions = registry.sessions
         self._clock = clock
@@ -104,6 +114,9 @@ class Access:
         )
         self.people = People(registry, self.signers, self.second_factors, clock, monotonic=monotonic)
         self.links = OneTimeLinks(registry, self.people, clock, post=post, public_url=public_url, monotonic=monotonic)
+        self.oidc = ProviderSignIns(
+            providers, registry, self.people, secrets.peppers, clock, public_url=public_url, monotonic=monotonic
+        )
 
     def cached_key(self, token: str, address: str | None = None) -> KeyPrincipal | None:
         """The principal of a key that was verified within the last seconds, None if `key` must be asked.

@@ -158,7 +158,9 @@ class OneTimeLinks:
         Raises SliceError UNAUTHENTICATED if it is not open, FORBIDDEN if it is another e-mail's, CONFLICT for a member.
         """
         link, tenant, _ = await self.invitation(token, address)
-        if link.email.casefold() != user.email.casefold():
+        account = await self._accounts.by_email(link.email)
+        # Not the e-mail of a session: who comes of a provider may have anybody's.
+        if account is None or account.user_id != user.user_id:
             raise SliceError(Code.FORBIDDEN, "This invitation is for another e-mail.")
         try:
             if not await self._links.join(link, user.user_id, self._clock.now_us()):
@@ -169,7 +171,12 @@ class OneTimeLinks:
 
     # ------------------------------------------------------------------------------------------------ new passwords
     async def reset_of(self, account: Account) -> tuple[str, Link]:
-        """The secret of a link that sets a new password for `account`, and the link. An older one ends."""
+        """The secret of a link that sets a new password for `account`, and the link. An older one ends.
+
+        Raises SliceError CONFLICT if it has none.
+        """
+        if not account.password:
+            raise SliceError(Code.CONFLICT, "This account has no password: its person signs in with a provider.")
         return await self._new(LinkKind.RESET, account.email, RESET_US, user_id=account.user_id)
 
     def ask_for_reset(self, email: str, address: str | None) -> None:

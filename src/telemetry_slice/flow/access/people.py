@@ -168,7 +168,10 @@ class People:
 
     async def prove(self, user: User, password: str, address: str | None) -> None:
         """Make sure that it is the person who calls, not a session left open. Raises SliceError."""
-        await self._check(user.email, password, address)
+        account = await self._check(user.email, password, address)
+        if account.user_id != user.user_id:
+            # Who comes of a provider has no password, and perhaps the e-mail of somebody who has.
+            raise SliceError(Code.UNAUTHENTICATED, "E-mail and password do not belong together.")
 
     async def login(
         self, email: str, password: str, address: str | None, user_agent: str | None = None, code: str | None = None
@@ -181,9 +184,15 @@ class People:
         account = await self.check(email, password, address, code)
         return await self.sign_in(account.user_id, address, user_agent)
 
-    async def sign_in(self, user_id: str, address: str | None, user_agent: str | None) -> SignIn:
-        """A browser session for somebody who has proved to be this person. Raises SliceError UNAUTHENTICATED."""
-        profile = await self._first_profile(user_id)
+    async def sign_in(
+        self, user_id: str, address: str | None, user_agent: str | None, *, tenant_id: str | None = None
+    ) -> SignIn:
+        """A browser session for somebody who has proved to be this person, acting in `tenant_id` if a member there, or
+        in the first tenant. Raises SliceError UNAUTHENTICATED.
+        """
+        profile = None if tenant_id is None else await self.profile(user_id, tenant_id)
+        if profile is None or profile.user.tenant is None:
+            profile = await self._first_profile(user_id)
         token, session = await self._new_session(SessionKind.BROWSER, profile, address, user_agent)
         return SignIn(token, _through(profile, session.family))
 
@@ -375,7 +384,7 @@ class People:
     async def change_password(self, user: User, current: str, new: str, address: str | None) -> None:
         """Replace one's own password and end every session of the account."""
         check_password(new, "/newPassword")
-        await self._check(user.email, current, address)
+        await self.prove(user, current, address)
         await self._accounts.set_password(user.user_id, await self._passwords.hash(new))
         await self.sign_out_everywhere(user.user_id)
 

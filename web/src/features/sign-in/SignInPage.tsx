@@ -1,14 +1,19 @@
-import { Paper, Text, Title } from "@mantine/core";
-import { Link } from "wouter";
+import { Box, Paper, Text, Title } from "@mantine/core";
+import { Link, useSearch } from "wouter";
 import { useSignInMethods } from "../../api/links";
 import { Centered } from "../../ui/Centered";
+import { Failure } from "../../ui/Failure";
 import { Logo } from "../../ui/Icon";
 import { useTitle } from "../../ui/useTitle";
+import { ProviderLinks } from "./ProviderLinks";
+import { explainRefusal } from "./refusal";
 import { SignInForm } from "./SignInForm";
 
-export function SignInPage() {
+/** Signing in, to go on at `next`, a path of this page. */
+export function SignInPage({ next }: { next: string }) {
   useTitle("Sign in");
   const methods = useSignInMethods();
+  const refusal = explainRefusal(useSearch());
   return (
     <Centered>
       <div className="welcome">
@@ -19,7 +24,13 @@ export function SignInPage() {
         <p className="welcome-text">Every reading kept exactly once, and accounted for.</p>
       </div>
       <Paper withBorder p="lg" className="card">
+        {refusal && (
+          <Box mb="md">
+            <Failure message={refusal} />
+          </Box>
+        )}
         <SignInForm />
+        <ProviderLinks next={next} />
         {methods.data?.resetByEmail && (
           <Text size="sm" mt="md">
             <Link href="/reset">Forgot your password?</Link>
