@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.erasing.parts import erasing_in
 
+from telemetry_slice.engines.postgres import erasing as postgres
+from telemetry_slice.engines.sql import erasures as registry
 from telemetry_slice.engines.sql.erasures import SqlErasures
 from telemetry_slice.runtime.erasing.database import DatabaseErasing
 from telemetry_slice.runtime.erasing.folder import FolderErasing
@@ -40,6 +42,8 @@ def dying_after(kind: type[Any], steps: int) -> None:
 
 
 async def main(settings: str, where: str) -> None:
+    # Small steps: a life is short, and shall be found half erased.
+    postgres.AT_ONCE = registry.AT_ONCE = 7
     if where == "between":
 
         async def finish(*_: Any) -> Any:

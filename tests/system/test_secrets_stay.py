@@ -224,9 +224,7 @@ class Talk:
             "TSLICE_REDIS_URL": f"redis://slice:{at}/0",
         }
         other = str(self.data.parent / "other")
-        for role in ("api", "worker"):
-            self.verb("serve", "--role", role, "--port", "0", "--data", other, expect=1, **servers)
-            self.said[f"verb: {role}"] = self.said.pop("verb: serve --role")
+        self.verb("serve", "--role", "api", "--port", "0", "--data", other, expect=1, **servers)
         self.verb("migrate", "--data", other, expect=1, **servers)
         self.verb("doctor", "--data", other, expect=1, **servers)
         self.said["doctor of nothing"] = self.said.pop("verb: doctor --data")

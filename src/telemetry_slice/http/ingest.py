@@ -23,6 +23,7 @@ from ..model.tenancy import KeyPrincipal
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
 from .ingest_body import BodyDeadlines, DisconnectedError, announced_length, decompressed, is_ndjson
+from .page import HSTS
 from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
 
 log = structlog.get_logger()
@@ -100,6 +101,8 @@ class Ingest:
         counter = _statuses.get(status)
         (counter or INGEST_REQUESTS.labels(str(status))).inc()
         headers.append((b"content-length", str(len(body)).encode()))
+        if scope["scheme"] == "https":
+            headers.append((b"strict-transport-security", HSTS.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

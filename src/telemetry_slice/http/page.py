@@ -27,6 +27,8 @@ PAGE_POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
+HSTS = "max-age=31536000"
+"""Of every answer on https, and of none on http, where a browser would have to ignore it: come back on https only."""
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _NOT_BUILT = """<!doctype html><html lang="en"><title>Telemetry Slice</title>
 <h1>The page is not built</h1>
@@ -136,7 +138,7 @@ class SafeHeaders:
                 headers.setdefault("Content-Security-Policy", DATA_POLICY)
                 headers.setdefault("Cache-Control", "no-store")
                 if scope.get("scheme") == "https":
-                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         await self._app(scope, receive, with_headers)
