@@ -180,6 +180,34 @@ async def test_a_refresh_token_lives_seven_days(access, ann, clock):
     await refused(access.people.tokens_by_refresh(pair.refresh_token))
 
 
+async def test_all_that_comes_of_a_sign_in_ends_after_thirty_days(access, ann, clock):
+    """However often it is used; cookies as well as refresh tokens, and nothing that follows from one lives longer."""
+    cookie = (await access.people.login("ann@example.org", PASSWORD, None)).token
+    refresh = (await access.people.tokens_by_password("ann@example.org", PASSWORD, None)).refresh_token
+    for _ in range(4):
+        clock.advance(6 * DAY_S)
+        await access.session(cookie)
+        refresh = (await access.people.tokens_by_refresh(refresh)).refresh_token
+    clock.advance(6 * DAY_S - 1)
+    await access.session(cookie)
+    refresh = (await access.people.tokens_by_refresh(refresh)).refresh_token
+    ends_us = {seen.expires_us for seen in await access.people.sign_ins(ann.user_id)}
+    assert ends_us == {clock.us + 1_000_000}
+    clock.advance(1)
+    await refused(access.session(cookie))
+    await refused(access.people.tokens_by_refresh(refresh))
+
+
+async def test_a_refresh_token_that_comes_again_at_once_ends_its_family_too(access, ann, clock):
+    """There is no grace for an answer that was lost: docs/adr/0009 says why."""
+    where = {"address": "10.0.0.1", "user_agent": "app"}
+    first = await access.people.tokens_by_password("ann@example.org", PASSWORD, "10.0.0.1", user_agent="app")
+    second = await access.people.tokens_by_refresh(first.refresh_token, **where)
+    clock.advance(1)
+    await refused(access.people.tokens_by_refresh(first.refresh_token, **where))
+    await refused(access.people.tokens_by_refresh(second.refresh_token, **where))
+
+
 async def test_cookie_and_refresh_token_do_not_stand_for_one_another(access, ann):
     session = (await access.people.login("ann@example.org", PASSWORD, None)).token
     pair = await access.people.tokens_by_password("ann@example.org", PASSWORD, None)

@@ -30,6 +30,9 @@ from .tokens import LIFETIME_S, Claims
 log = structlog.get_logger()
 
 SESSION_US = 7 * DAY_US
+"""So long a sign-in lives after its last use,"""
+LONGEST_US = 30 * DAY_US
+"""and so long at most, however it is used: then the password is asked for again."""
 _TOUCH_AFTER_US = 60 * SECOND_US
 _OFFER_US = DAY_US
 _FRESH_S = 4.0
@@ -46,6 +49,10 @@ def check_password(password: str, pointer: str = "/password") -> str:
 def digest_of(token: str) -> bytes:
     """What the registry keeps of a token that was drawn at random."""
     return sha256(token.encode()).digest()
+
+
+def _expiry(now_us: int, started_us: int) -> int:
+    return min(now_us + SESSION_US, started_us + LONGEST_US)
 
 
 def _bound(known: OrderedDict[Any, Any]) -> None:
@@ -205,11 +212,18 @@ class People:
             raise unauthenticated()
         return profile
 
-    def _session(self, kind: SessionKind, user_id: str, tenant_id: str | None, family: str) -> tuple[str, Session]:
+    def _session(
+        self, kind: SessionKind, user_id: str, tenant_id: str | None, family: str, started_us: int | None = None
+    ) -> tuple[str, Session]:
+        """A session of a sign-in, which began at `started_us` or begins now."""
         token, now_us = secrets.token_urlsafe(32), self._clock.now_us()
-        return token, Session(
-            digest_of(token), kind, family, user_id, tenant_id, now_us, now_us + SESSION_US, used=False
-        )
+        expires_us = _expiry(now_us, now_us if started_us is None else started_us)
+        return token, Session(digest_of(token), kind, family, user_id, tenant_id, now_us, expires_us, used=False)
+
+    async def _started_us(self, session: Session) -> int:
+        """When the sign-in of a session began, through all rotations."""
+        families = await self._sign_ins.of_user(session.user_id, self._clock.now_us())
+        return next((each.created_us for each in families if each.family == session.family), session.created_us)
 
     async def _new_session(
         self, kind: SessionKind, profile: Profile, address: str | None, user_agent: str | None
@@ -229,17 +243,20 @@ class People:
         return session
 
     async def by_session(self, token: str, address: str | None = None, user_agent: str | None = None) -> Profile:
-        """Whose cookie this is; each use lets it live seven days more. Raises SliceError UNAUTHENTICATED."""
+        """Whose cookie this is; each use lets it live seven days more, up to thirty in all.
+
+        Raises SliceError UNAUTHENTICATED.
+        """
         session = await self._live(token, SessionKind.BROWSER)
         profile = await self.profile(session.user_id, session.tenant_id)
         if profile is None:
             raise unauthenticated()
         if self._clock.now_us() - self._touched.get(session.family, session.created_us) >= _TOUCH_AFTER_US:
-            await self._touch(session, address, user_agent)
+            await self._touch(session, session.created_us, address, user_agent)
         return _through(profile, session.family)
 
-    async def _touch(self, session: Session, address: str | None, user_agent: str | None) -> None:
-        """Write down a use."""
+    async def _touch(self, session: Session, started_us: int, address: str | None, user_agent: str | None) -> None:
+        """Write down a use of a sign-in that began at `started_us`."""
         now_us = self._clock.now_us()
         self._touched[session.family] = now_us
         self._touched.move_to_end(session.family)
@@ -250,7 +267,7 @@ class People:
                 session.user_id,
                 session.family,
                 used_us=now_us,
-                expires_us=now_us + SESSION_US,
+                expires_us=_expiry(now_us, started_us),
                 address=address,
                 user_agent=user_agent,
             )
@@ -333,6 +350,8 @@ class People:
     ) -> Tokens:
         """A new pair for a refresh token, which ends by that; using it twice ends everything that came of it.
 
+        All that comes of a sign-in ends thirty days after it.
+
         Raises SliceError UNAUTHENTICATED, `ReusedTokenError` for the second use.
         """
         old = await self._live(refresh_token, SessionKind.REFRESH)
@@ -344,11 +363,13 @@ class People:
             profile = await self._profile_in(old.user_id, tenant_id)
         if profile is None:
             raise unauthenticated()
-        tenant = profile.user.tenant
-        token, new = self._session(SessionKind.REFRESH, old.user_id, tenant.id if tenant else None, old.family)
+        tenant, started_us = profile.user.tenant, await self._started_us(old)
+        token, new = self._session(
+            SessionKind.REFRESH, old.user_id, tenant.id if tenant else None, old.family, started_us
+        )
         if not await self._sessions.rotate(old.token, new):
             raise await self._reused(old)
-        await self._touch(new, address, user_agent)
+        await self._touch(new, started_us, address, user_agent)
         return await self._tokens(profile, token, new.family)
 
     async def _reused(self, session: Session) -> ReusedTokenError:
