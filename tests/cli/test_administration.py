@@ -255,3 +255,23 @@ def test_without_a_server_the_folder_is_administered_directly(tmp_path, monkeypa
     thread.start()
     thread.join(60)
     assert [device["deviceId"] for device in found] == ["d-1"]
+
+
+def test_devices_by_a_list(verb, demo_platform, tmp_path):
+    listed = tmp_path / "devices.csv"
+    listed.write_text("deviceId,label\nlisted-1,One\nlisted-2,\n")
+    assert verb("devices", "import", listed, "--dry-run").stdout.count("created") == 2
+    keys = tmp_path / "keys.csv"
+    verb("devices", "import", listed, "--out", keys)
+    assert keys.stat().st_mode & 0o777 == 0o600
+    first = keys.read_text().splitlines()[1].split(",")
+    assert first[:3] == ["2", "listed-1", "created"]
+    event = {"eventId": "l", "deviceId": "listed-1", "recordedAt": "2026-01-01T00:00:00Z", "type": "t", "value": 1}
+    headers = {"Authorization": f"Bearer {first[4]}"}
+    sent = httpx2.post(f"{demo_platform.url}/api/v1/telemetry", json=event, headers=headers, trust_env=False)
+    assert sent.status_code == 202
+    verb("devices", "import", listed, "--out", keys, code=1)
+    assert "kept" in verb("devices", "import", listed, "--format", "ndjson").stdout
+    listed.write_text("deviceId,label\n,One\n")
+    verb("devices", "import", listed, "--out", tmp_path / "none.csv", code=1)
+    assert not (tmp_path / "none.csv").exists()

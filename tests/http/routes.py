@@ -52,6 +52,7 @@ ROUTES = {
     "POST /api/v1/dead-letters/{letter_id}/replay": ("operate", 200, None),
     "DELETE /api/v1/dead-letters/{discarded_id}": ("operate", 204, None),
     "POST /api/v1/devices": ("operate", 201, {"deviceId": "new by {who}"}),
+    "POST /api/v1/provisioning": ("operate", 415, {}),
     "PATCH /api/v1/devices/{deviceId}": ("operate", 200, {"location": "elsewhere"}),
     "GET /api/v1/devices/{deviceId}/keys": ("operate", 200, None),
     "POST /api/v1/devices/{deviceId}/keys": ("operate", 201, {"name": "another"}),

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, lifecycle, links, moving
+from . import administration, lifecycle, links, moving, provisioning
 from .audit import audit
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
@@ -32,6 +32,7 @@ administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
 administration.tenants.command("suspend")(lifecycle.suspend_tenant)
 administration.tenants.command("resume")(lifecycle.resume_tenant)
+administration.devices.command("import")(provisioning.import_devices)
 app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")

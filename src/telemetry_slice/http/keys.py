@@ -118,15 +118,16 @@ def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None =
     }
 
 
-def _expiry(services: TheServices, text: str | None) -> int | None:
+def expiry(services: TheServices, text: str | None, pointer: str = "/expiresAt") -> int | None:
+    """When something ends. Raises SliceError INVALID for what is no time of the future."""
     if text is None:
         return None
     try:
         expires_us = parse_time(text)
     except (ValueError, OverflowError) as error:
-        raise invalid("/expiresAt", f"Not a time: {error}.") from None
+        raise invalid(pointer, f"Not a time: {error}.") from None
     if expires_us <= services.clock.now_us():
-        raise invalid("/expiresAt", "Must lie in the future.")
+        raise invalid(pointer, "Must lie in the future.")
     return expires_us
 
 
@@ -175,7 +176,7 @@ async def issue_device_key(
         device=device,
         name=wanted.name,
         scopes=frozenset({Scope.INGEST}),
-        expires_us=_expiry(services, wanted.expires_at),
+        expires_us=expiry(services, wanted.expires_at),
     )
     _note_issued(caller, record)
     return _issued(record, token)
@@ -242,7 +243,7 @@ async def issue_key(
         body.kind,
         name=body.name,
         scopes=scopes,
-        expires_us=_expiry(services, body.expires_at),
+        expires_us=expiry(services, body.expires_at),
         addresses=body.addresses,
     )
     _note_issued(caller, record)

@@ -41,6 +41,7 @@ class Permission(StrEnum):
     DISCARD_DEAD_LETTERS = "discard dead letters"
     READ_DEVICES = "read devices"
     CREATE_DEVICES = "create devices"
+    PROVISION_DEVICES = "provision devices"
     CHANGE_DEVICES = "change devices"
     DELETE_DEVICES = "delete devices"
     READ_DEVICE_KEYS = "read device keys"
@@ -119,6 +120,7 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.DISCARD_DEAD_LETTERS: _OPERATORS,
     Permission.READ_DEVICES: _READERS,
     Permission.CREATE_DEVICES: _OPERATORS,
+    Permission.PROVISION_DEVICES: _OPERATORS,
     Permission.CHANGE_DEVICES: _OPERATORS,
     Permission.DELETE_DEVICES: _OPERATORS,
     Permission.READ_DEVICE_KEYS: _OPERATORS,

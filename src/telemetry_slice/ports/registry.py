@@ -10,6 +10,7 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
+from .provisioning import Provisioning
 from .signing_in import SigningIn
 
 NO_LIMITS = Limits()
@@ -255,6 +256,9 @@ class Registry(Protocol):
 
     @property
     def keys(self) -> Keys: ...
+
+    @property
+    def provisioning(self) -> Provisioning: ...
 
     @property
     def accounts(self) -> Accounts: ...

@@ -73,7 +73,8 @@ def _records(connection: Connection, rows: Sequence[AnyRow]) -> list[KeyRecord]:
     ]
 
 
-def _is_live(now_us: int) -> ColumnElement[bool]:
+def is_live(now_us: int) -> ColumnElement[bool]:
+    """Of a key: neither revoked nor expired."""
     return and_(keys.c.revoked_us.is_(None), or_(keys.c.expires_us.is_(None), keys.c.expires_us > now_us))
 
 
@@ -160,7 +161,7 @@ class SqlKeys:
 def _end(connection: Connection, tenant: TenantNo, key_id: str, at_us: int, now_us: int) -> None:
     """Let a live key end at `at_us` at the latest. Raises SliceError CONFLICT if it is not live."""
     found = connection.execute(
-        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, _is_live(now_us))
+        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, is_live(now_us))
     ).one_or_none()
     if found is None:
         raise SliceError(Code.CONFLICT, "This key has ended; it cannot be rotated.")
@@ -180,7 +181,7 @@ def _check_device(connection: Connection, tenant: TenantNo, device_no: int, now_
     if live is None:
         raise SliceError(Code.NOT_FOUND, "There is no such device.")
     count = connection.execute(
-        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, _is_live(now_us))
+        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, is_live(now_us))
     ).scalar_one()
     if count >= MAX_LIVE_DEVICE_KEYS:
         raise SliceError(Code.CONFLICT, f"A device has at most {MAX_LIVE_DEVICE_KEYS} live keys; revoke one first.")

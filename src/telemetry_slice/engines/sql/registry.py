@@ -10,6 +10,7 @@ from .audit import SqlAudit
 from .database import Database
 from .devices import SqlDevices
 from .keys import SqlKeys
+from .provisioning import SqlProvisioning
 from .sessions import SqlSessions
 from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
@@ -23,6 +24,7 @@ class Registry:
     tenants: SqlTenants
     devices: SqlDevices
     keys: SqlKeys
+    provisioning: SqlProvisioning
     accounts: SqlAccounts
     sessions: SqlSessions
     first_run: SqlFirstRun
@@ -41,6 +43,7 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         tenants=SqlTenants(database, clock),
         devices=SqlDevices(database, clock),
         keys=SqlKeys(database, clock),
+        provisioning=SqlProvisioning(database, clock),
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),

@@ -17,6 +17,7 @@ from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People
 from .profile import Profile, ReusedTokenError, SignIn, Tokens
+from .provisioning import Provisioner
 from .second_factor import SecondFactors
 from .signing import Signers
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
@@ -68,6 +69,7 @@ class Access:
 
     Attributes:
         keys: issue, rotate, revoke, forget.
+        provisioner: many devices at once, each with its key.
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
         second_factors: codes beside the password.
@@ -91,6 +93,7 @@ class Access:
         self._console = Signer(secrets.signing_key)
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
+        self.provisioner = Provisioner(registry.provisioning, self.keys, clock)
         self.second_factors = SecondFactors(
             registry.signing_in.second_factors, secrets.pepper, clock, monotonic=monotonic
         )

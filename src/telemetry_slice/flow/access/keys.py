@@ -67,6 +67,18 @@ def new_token() -> tuple[str, str]:
     return key_id, body + _checksum(body)
 
 
+def token_of(secret: bytes, seed: bytes) -> tuple[str, str]:
+    """The one key that comes of `seed` for whoever has the secret: (key id, whole text)."""
+    number = int.from_bytes(hmac.digest(secret, b"telemetry-slice: key made of a seed\0" + seed, "sha512"), "big")
+    digits = []
+    for _ in range(10 + 32):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    key_id = "".join(digits[:10])
+    body = f"{PREFIX}{key_id}_{''.join(digits[10:])}"
+    return key_id, body + _checksum(body)
+
+
 def key_id_of(token: str) -> str | None:
     """The id within a well-formed key with the right checksum, None for anything else."""
     found = _TOKEN.fullmatch(token)
@@ -317,6 +329,11 @@ class KeyRing:
         finally:
             self.forget_key(old.key_id)
         return record, token
+
+    def made_of(self, seed: bytes) -> tuple[str, str, bytes]:
+        """The key that comes of `seed`, now and whenever it is asked for again: its id, its text, and its MAC."""
+        key_id, token = token_of(self._pepper, seed)
+        return key_id, token, hmac.digest(self._pepper, token.encode(), "sha256")
 
     def _new(self, record: KeyRecord) -> tuple[KeyRecord, str]:
         key_id, token = new_token()
