@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     signing_key_days: int = Field(
         30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."
     )
+    key_warning_days: int = Field(
+        14, ge=1, le=365, description="Days before a key ends from which on everybody concerned is told."
+    )
     metrics_token: str | None = Field(
         None, description="Bearer token for /metrics; without it only loopback may read it."
     )

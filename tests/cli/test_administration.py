@@ -275,3 +275,28 @@ def test_devices_by_a_list(verb, demo_platform, tmp_path):
     listed.write_text("deviceId,label\n,One\n")
     verb("devices", "import", listed, "--out", tmp_path / "none.csv", code=1)
     assert not (tmp_path / "none.csv").exists()
+
+
+def test_the_doctor_names_keys_that_end_soon(tmp_path):
+    from telemetry_slice.cli.doctor import check_keys
+    from telemetry_slice.engines.inprocess import SystemClock
+    from telemetry_slice.engines.sqlite.registry import open_registry
+    from telemetry_slice.model.tenancy import KeyKind
+    from telemetry_slice.ports.registry import KeyRecord
+    from telemetry_slice.settings import Settings
+
+    registry, day_us = open_registry(tmp_path / "registry.db", SystemClock()), 86_400_000_000
+    now_us = SystemClock().now_us()
+
+    async def fill():
+        acme = await registry.tenants.create("acme", "Acme")
+        for key_id, days in (("soon", 13), ("later", 20)):
+            of_key = (key_id, KeyKind.GATEWAY, acme, None, None, "", frozenset(), (), bytes(32), now_us)
+            await registry.keys.add(KeyRecord(*of_key, now_us + days * day_us, None, None))
+
+    asyncio.run(fill())
+    registry.close()
+    found = check_keys(Settings(data=tmp_path))
+    assert found.fine is False
+    assert found.found.startswith("1 end within 14 days: soon of acme on ")
+    assert check_keys(Settings(data=tmp_path, key_warning_days=1)).fine

@@ -16,7 +16,7 @@ def wanted(device_id, key_id=None, **more):
 @pytest.fixture
 def provision(registry, acme):
     async def call(*devices, tenant=acme, expires_us=None, old_end_us=None, all_or_nothing=False, dry_run=False):
-        return await registry.provisioning.provision(
+        return await registry.credentials.provisioning.provision(
             tenant.no,
             devices,
             expires_us=expires_us,

@@ -21,9 +21,13 @@ _FUNCTIONS = (
     "any_account",
     "audit_chains",
     "keep_audit_head",
+    "keys_expiring",
     "keys_named",
+    "keys_whole",
     "link_named",
     "touch_keys",
+    "use_keys",
+    "warn_keys",
 )
 WALLED = (accounts, device_tags, devices, keys, links, memberships)
 OF_PERSONS = (accounts, memberships, recovery_codes, second_factors, sign_ins)
@@ -189,7 +193,7 @@ async def test_what_is_looked_up_before_the_owner_is_known_gives_what_is_named(r
         owner.id: (owner.id, owner.id) for owner in two_tenants
     }
     assert await registry.keys.find_many([]) == {}
-    await registry.keys.touch([(mine.id, 5), (other.id, 7), (mine.id, 6), ("no such key", 8)])
+    await registry.keys.touch([(mine.id, 5, None), (other.id, 7, None), (mine.id, 6, None), ("no such key", 8, None)])
     found = await registry.keys.find_many([mine.id, other.id])
     assert [found[owner.id].last_used_us for owner in two_tenants] == [6, 7]
     account = await registry.accounts.by_email(other.id.upper())

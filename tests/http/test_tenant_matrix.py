@@ -123,7 +123,7 @@ async def belongings(tenant):
         body = (await tenant.service.get(f"/api/v1/{path}")).json()
         for key in body.get("keys", []):
             # Written down by and by.
-            del key["lastUsedAt"]
+            del key["lastUsedAt"], key["lastUsedFrom"]
         seen.append(body)
     return seen
 

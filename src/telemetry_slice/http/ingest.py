@@ -20,6 +20,7 @@ from ..model.errors import Code, FieldError, SliceError, UnavailableError
 from ..model.events import Outcome, RejectCode
 from ..model.permissions import Permission, may
 from ..model.tenancy import KeyPrincipal
+from ..model.times import SECOND_US
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
 from .ingest_body import BodyDeadlines, DisconnectedError, announced_length, decompressed, is_ndjson
@@ -139,6 +140,9 @@ class Ingest:
             receipt = await self._gate.accept(principal, decoded, received_us, wait_s=wait_s)
         INGEST_SECONDS.observe(time.perf_counter() - began)
         answer = [(b"content-type", b"application/json"), *_rate_limit(verdict)]
+        if principal.expires_us is not None and principal.expires_us - received_us < self._access.keys.warning_us:
+            # No standard field says so, Sunset and Deprecation being of resources. A date as Deprecation has one.
+            answer.append((b"tslice-key-expires", b"@%d" % (principal.expires_us // SECOND_US)))
         if not receipt.accepted:
             return _none_accepted(receipt, decoded.prefix, single=decoded.single)
         if wait_s is not None and receipt.settlement is not None:

@@ -20,7 +20,7 @@ from ..ports.provisioning import Fate
 from .auditing import AuditedRoute
 from .device_lists import COLUMNS, DeviceList, Fault, read_list
 from .export import plain_cell
-from .keys import MAX_OVERLAP_S, expiry
+from .keys import DEFAULT_OVERLAP_S, MAX_OVERLAP_S, expiry
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
 
@@ -142,7 +142,7 @@ async def provision_devices(
     ] = Existing.KEEP,
     overlap_seconds: Annotated[
         int, Query(alias="overlapSeconds", ge=0, le=MAX_OVERLAP_S, description="How long keys that are rotated go on.")
-    ] = 24 * 3600,
+    ] = DEFAULT_OVERLAP_S,
     expires_at: Annotated[
         str | None, Query(alias="expiresAt", max_length=64, description="When the new keys end.")
     ] = None,

@@ -42,6 +42,8 @@ class ActorKind(StrEnum):
     GATEWAY = "gateway key"
     SERVICE = "service key"
     CONSOLE = "console"
+    SYSTEM = "system"
+    """What the installation does by itself."""
     UNKNOWN = "unknown"
 
 

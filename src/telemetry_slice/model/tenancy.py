@@ -80,6 +80,7 @@ class DeviceKey:
     key_id: str
     device_no: int
     device_id: str
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class GatewayKey:
 
     tenant: Tenant
     key_id: str
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class ServiceKey:
     tenant: Tenant
     key_id: str
     scopes: frozenset[Scope]
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

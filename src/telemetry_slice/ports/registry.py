@@ -10,7 +10,7 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
-from .provisioning import Provisioning
+from .credentials import Credentials
 from .signing_in import SigningIn
 
 NO_LIMITS = Limits()
@@ -114,6 +114,8 @@ class KeyRecord:
     expires_us: int | None
     revoked_us: int | None
     last_used_us: int | None
+    last_address: str | None = None
+    replaced_by: str | None = None
 
 
 class Keys(Protocol):
@@ -138,8 +140,8 @@ class Keys(Protocol):
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         """End the key now; False if the tenant has no such live key."""
 
-    async def touch(self, used: Sequence[tuple[str, int]]) -> None:
-        """Remember (key id, used at µs)."""
+    async def touch(self, used: Sequence[tuple[str, int, str | None]]) -> None:
+        """Remember (key id, used at µs, from which address) where no later use is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,7 @@ class Registry(Protocol):
     def keys(self) -> Keys: ...
 
     @property
-    def provisioning(self) -> Provisioning: ...
+    def credentials(self) -> Credentials: ...
 
     @property
     def accounts(self) -> Accounts: ...

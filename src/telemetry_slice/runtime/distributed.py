@@ -42,6 +42,7 @@ from .platform import (
     Platform,
     Role,
     every,
+    expiry_duty,
     secrets_of,
     settle_collector,
     signing_duty,
@@ -244,7 +245,12 @@ def build_scheduler(settings: Settings) -> Role:
 
     secrets, _ = secrets_of(settings)
     signers = signers_of(secrets, databases.registry, clock)
-    duties: list[Loop] = [make_partitions, partial(every, BACKFILL_EVERY_S, fill), signing_duty(signers, settings)]
+    duties: list[Loop] = [
+        make_partitions,
+        partial(every, BACKFILL_EVERY_S, fill),
+        signing_duty(signers, settings),
+        expiry_duty(databases.registry, clock, settings),
+    ]
     if settings.retention_days is not None:
         duties.append(partial(keep_retention, databases.store, clock, settings.retention_days))
     if settings.ledger_days is not None:

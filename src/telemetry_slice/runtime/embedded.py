@@ -21,7 +21,7 @@ from ..flow.writer import Writer
 from ..model.errors import UnavailableError, invalid
 from ..model.placement import SHARED, Placement, PlacementKind
 from ..settings import Settings
-from .platform import DRAIN_S, Front, Loops, Platform, settle_collector, signing_duty
+from .platform import DRAIN_S, Front, Loops, Platform, expiry_duty, settle_collector, signing_duty
 
 log = structlog.get_logger()
 
@@ -101,7 +101,8 @@ def build_embedded(settings: Settings) -> Platform:
         await process.start()
         guard.look()
         await front.flush()
-        loops.start(writer.run, guard.watch, signing_duty(front.access.signers, settings), *front.housekeeping)
+        duties = (signing_duty(front.access.signers, settings), expiry_duty(registry, clock, settings))
+        loops.start(writer.run, guard.watch, *duties, *front.housekeeping)
         if settings.retention_days is not None:
             loops.start(partial(keep_retention, store, clock, settings.retention_days))
         settle_collector()

@@ -17,7 +17,7 @@ from ..engines.smtp import SmtpPost
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
-from ..flow.access import Access, Secrets, Signers, new_signing_key
+from ..flow.access import Access, ExpiryWatch, Secrets, Signers, new_signing_key
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
 from ..flow.gate.admit import Gate, GateSettings
@@ -44,6 +44,7 @@ RESTART_S = 1.0
 FLUSH_EVERY_S = 1.0
 TIDY_EVERY_S = 60.0
 ROTATE_EVERY_S = 600.0
+EXPIRY_EVERY_S = 60.0
 DRAIN_S = 20.0
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -182,6 +183,12 @@ def signing_duty(signers: Signers, settings: Settings) -> Loop:
     return partial(every, ROTATE_EVERY_S, partial(signers.rotate, settings.signing_key_days * DAY_US))
 
 
+def expiry_duty(registry: Registry, clock: Clock, settings: Settings) -> Loop:
+    """The warning of keys that end soon: the duty of one process for all."""
+    watch = ExpiryWatch(registry.credentials.expiring, registry.audit, clock, settings.key_warning_days * DAY_US)
+    return partial(every, EXPIRY_EVERY_S, watch.look)
+
+
 def secrets_of(settings: Settings) -> tuple[Secrets, bytes]:
     """What the folder keeps for those who sign in, and the secret of cursors."""
     kept = ensure_secrets(settings.data, new_signing_key)
@@ -233,7 +240,14 @@ class Front:
         secrets, cursor_secret = secrets_of(settings)
         self.state = ReadyState()
         post = None if settings.smtp_url is None else SmtpPost(settings.smtp_url, settings.smtp_from or "")
-        self.access = Access(secrets, registry, clock, post=post, public_url=settings.public_url)
+        self.access = Access(
+            secrets,
+            registry,
+            clock,
+            post=post,
+            public_url=settings.public_url,
+            key_warning_us=settings.key_warning_days * DAY_US,
+        )
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))
         bus.on_change(self.gate.forget_devices)

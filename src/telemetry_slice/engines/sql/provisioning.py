@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from ...model.events import TenantNo
 from ...model.tenancy import KeyKind, Scope
@@ -14,7 +14,7 @@ from ...ports.edge import Clock
 from ...ports.provisioning import REPEATABLE_US, Fate, WantedDevice
 from .database import AnyRow, Database
 from .devices import insert_new, search_text
-from .keys import MAX_LIVE_DEVICE_KEYS, is_live
+from .keys import MAX_LIVE_DEVICE_KEYS, ends_by, is_live
 from .registry_tables import device_tags, devices, keys
 
 AT_ONCE = 500
@@ -105,7 +105,7 @@ def _provision(connection: Connection, terms: _Terms, wanted: Sequence[WantedDev
         else:
             fates[each.device_id] = _fate(terms, each, live.get(row.device_no, []), used=each.key_id in used)
     numbers = {device_id: row.device_no for device_id, row in there.items()}
-    rotated = [numbers[device_id] for device_id, fate in fates.items() if fate == Fate.ROTATED]
+    rotated = [(numbers[each.device_id], each.key_id) for each in wanted if fates[each.device_id] == Fate.ROTATED]
     _end_keys(connection, terms, rotated)
     _add_keys(connection, terms, [(numbers[each.device_id], each) for each in wanted if _is_new(fates[each.device_id])])
     return fates
@@ -162,19 +162,13 @@ def _create(connection: Connection, terms: _Terms, wanted: Sequence[WantedDevice
     return {device_id for device_id, _ in numbers}
 
 
-def _end_keys(connection: Connection, terms: _Terms, device_nos: Sequence[int]) -> None:
-    if not device_nos:
+def _end_keys(connection: Connection, terms: _Terms, rotated: Sequence[tuple[int, str]]) -> None:
+    """Let the live keys of devices end, each device's replaced by the one named."""
+    if not rotated or terms.old_end_us is None:
         return
-    connection.execute(
-        keys.update()
-        .where(
-            keys.c.tenant_no == terms.tenant,
-            keys.c.device_no.in_(device_nos),
-            is_live(terms.now_us),
-            keys.c.expires_us.is_(None) | (keys.c.expires_us > terms.old_end_us),
-        )
-        .values(expires_us=terms.old_end_us)
-    )
+    whose = and_(keys.c.tenant_no == terms.tenant, keys.c.device_no == bindparam("whose"), is_live(terms.now_us))
+    ended = keys.update().where(whose).values(expires_us=ends_by(terms.old_end_us), replaced_by=bindparam("next"))
+    connection.execute(ended, [{"whose": device_no, "next": key_id} for device_no, key_id in rotated])
 
 
 def _add_keys(connection: Connection, terms: _Terms, added: Sequence[tuple[int, WantedDevice]]) -> None:

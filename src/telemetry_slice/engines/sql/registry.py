@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ...ports.edge import Clock
 from .accounts import SqlAccounts, SqlFirstRun
 from .audit import SqlAudit
+from .credentials import SqlCredentials, credentials_over
 from .database import Database
 from .devices import SqlDevices
 from .keys import SqlKeys
-from .provisioning import SqlProvisioning
 from .sessions import SqlSessions
 from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
@@ -24,7 +24,7 @@ class Registry:
     tenants: SqlTenants
     devices: SqlDevices
     keys: SqlKeys
-    provisioning: SqlProvisioning
+    credentials: SqlCredentials
     accounts: SqlAccounts
     sessions: SqlSessions
     first_run: SqlFirstRun
@@ -43,7 +43,7 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         tenants=SqlTenants(database, clock),
         devices=SqlDevices(database, clock),
         keys=SqlKeys(database, clock),
-        provisioning=SqlProvisioning(database, clock),
+        credentials=credentials_over(database, clock),
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),

@@ -12,7 +12,8 @@ from ...model.times import SECOND_US
 from ...ports.edge import Clock
 from ...ports.post import Post
 from ...ports.registry import Registry
-from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
+from .expiry import ExpiryWatch
+from .keys import PREFIX, UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
 from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People
@@ -28,6 +29,7 @@ __all__ = [
     "PREFIX",
     "UNAUTHENTICATED_DETAIL",
     "Access",
+    "ExpiryWatch",
     "Profile",
     "ReusedTokenError",
     "Secrets",
@@ -84,6 +86,7 @@ class Access:
         *,
         post: Post | None = None,
         public_url: str | None = None,
+        key_warning_us: int = WARNING_US,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`post` sends links, which then begin with `public_url`."""
@@ -92,8 +95,8 @@ class Access:
         self._clock = clock
         self._console = Signer(secrets.signing_key)
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
-        self.keys = KeyRing(registry.keys, secrets.pepper, clock, monotonic=monotonic)
-        self.provisioner = Provisioner(registry.provisioning, self.keys, clock)
+        self.keys = KeyRing(registry.keys, secrets.pepper, clock, warning_us=key_warning_us, monotonic=monotonic)
+        self.provisioner = Provisioner(registry.credentials.provisioning, self.keys, clock)
         self.second_factors = SecondFactors(
             registry.signing_in.second_factors, secrets.pepper, clock, monotonic=monotonic
         )

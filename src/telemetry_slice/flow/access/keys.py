@@ -23,13 +23,14 @@ from itertools import islice
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
 from ...model.tenancy import Device, DeviceKey, GatewayKey, KeyKind, KeyPrincipal, Scope, ServiceKey, Tenant
-from ...model.times import SECOND_US
+from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.registry import KeyRecord, Keys
 
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
 PREFIX = "tsk_"
 FRESH_S = 4.0
+WARNING_US = 14 * DAY_US
 _RENEW_S = 2.0
 _MAX_RENEWED = 500
 REFUSED_S = 2.0
@@ -39,6 +40,8 @@ OUTAGE_VERIFIED_S = 24 * 3600.0
 OUTAGE_S = 600.0
 _MAX_VERIFIED = 20_000
 _MAX_REFUSED = 20_000
+_MAX_USED = 50_000
+"""Uses that wait to be written down; what is used beyond them is written down later."""
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TOKEN = re.compile(r"tsk_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
 
@@ -88,12 +91,12 @@ def key_id_of(token: str) -> str | None:
 def principal_of(record: KeyRecord) -> KeyPrincipal:
     """Who the bearer of the key is."""
     if record.kind == KeyKind.GATEWAY:
-        return GatewayKey(record.tenant, record.key_id)
+        return GatewayKey(record.tenant, record.key_id, record.expires_us)
     if record.kind == KeyKind.SERVICE:
-        return ServiceKey(record.tenant, record.key_id, record.scopes)
+        return ServiceKey(record.tenant, record.key_id, record.scopes, record.expires_us)
     if record.device_no is None or record.device_id is None:
         raise ValueError(f"device key {record.key_id} without a device")
-    return DeviceKey(record.tenant, record.key_id, record.device_no, record.device_id)
+    return DeviceKey(record.tenant, record.key_id, record.device_no, record.device_id, record.expires_us)
 
 
 @dataclass(slots=True)
@@ -107,6 +110,8 @@ class _Verified:
     expires_us: int | None
     verified: float
     fresh_until: float
+    address: str | None = None
+    """Where it was used from last."""
 
 
 def _admits(networks: tuple[IPv4Network | IPv6Network, ...], address: str | None) -> bool:
@@ -137,14 +142,24 @@ class KeyRing:
     A verified key is trusted for at most `FRESH_S` from before the registry was read, so that a revocation elsewhere
     takes effect within that time; a change made here takes effect at once. When the registry cannot be reached, keys
     verified within the last day are trusted for up to ten minutes of outage.
+
+    Attributes:
+        warning_us: for so long before its end it is said of a key that it ends soon.
     """
 
     def __init__(
-        self, keys: Keys, pepper: bytes, clock: Clock, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        keys: Keys,
+        pepper: bytes,
+        clock: Clock,
+        *,
+        warning_us: int = WARNING_US,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
         self._pepper = pepper
         self._clock = clock
+        self.warning_us = warning_us
         self._now = monotonic
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()
@@ -153,7 +168,7 @@ class KeyRing:
         self._due: set[str] = set()
         self._generation = 0
         self._outage_since: float | None = None
-        self._used: dict[str, int] = {}
+        self._used: dict[str, tuple[int, str | None]] = {}
 
     def cached(self, token: str, address: str | None) -> KeyPrincipal | None:
         """The principal of a key seen within the last seconds, None if the registry must be asked.
@@ -170,6 +185,7 @@ class KeyRing:
             return None
         if known.networks and not _admits(known.networks, address):
             raise unauthenticated()
+        known.address = address
         if known.fresh_until - now < _RENEW_S:
             self._due.add(token[4:14])
         return known.principal
@@ -204,7 +220,14 @@ class KeyRing:
             known = await asyncio.shield(reading)
         if known is None or not _admits(known.networks, address):
             raise unauthenticated()
+        known.address = address
+        self._note_use(key_id, address)
         return known.principal
+
+    def _note_use(self, key_id: str, address: str | None) -> None:
+        """To be written down with the others: no use costs a statement of its own."""
+        if key_id in self._used or len(self._used) < _MAX_USED:
+            self._used[key_id] = self._clock.now_us(), address
 
     def _has_read(self, digest: bytes, reading: asyncio.Future[_Verified | None]) -> None:
         del self._reading[digest]
@@ -243,7 +266,6 @@ class KeyRing:
         known = _verified(record, digest, began, now_us)
         if generation == self._generation:
             self._remember(known)
-        self._used[key_id] = now_us
         return known
 
     def _remember(self, known: _Verified) -> None:
@@ -261,8 +283,10 @@ class KeyRing:
         if record is None or record.mac != known.mac or not _is_live(record, now_us):
             del self._verified[key_id]
             return
-        self._remember(_verified(record, known.digest, began, now_us))
-        self._used[key_id] = now_us
+        renewed = _verified(record, known.digest, began, now_us)
+        renewed.address = known.address
+        self._remember(renewed)
+        self._note_use(key_id, known.address)
 
     def _trusted_in_outage(self, key_id: str, digest: bytes) -> _Verified | None:
         now = self._now()
@@ -316,19 +340,28 @@ class KeyRing:
         await self._keys.add(record)
         return record, token
 
-    async def rotate(self, old: KeyRecord, overlap_s: int) -> tuple[KeyRecord, str]:
-        """A new key like `old`, which ends after the overlap; a lifetime of its own is granted anew.
+    async def rotate(self, old: KeyRecord, old_end_us: int, *, expires_us: int | None = None) -> tuple[KeyRecord, str]:
+        """A new key like `old`, which ends at `old_end_us` at the latest; a lifetime of its own is granted anew, unless
+        `expires_us` says when the new one ends.
 
         Raises SliceError CONFLICT if `old` is not live, or when a device would have more than two live keys.
         """
         now_us = self._clock.now_us()
-        expires_us = None if old.expires_us is None else now_us + old.expires_us - old.created_us
-        record, token = self._new(replace(old, created_us=now_us, expires_us=expires_us, last_used_us=None))
+        if expires_us is None and old.expires_us is not None:
+            expires_us = now_us + old.expires_us - old.created_us
+        unused = replace(old, last_used_us=None, last_address=None)
+        record, token = self._new(replace(unused, created_us=now_us, expires_us=expires_us))
         try:
-            await self._keys.add(record, replaces=(old.key_id, now_us + overlap_s * SECOND_US))
+            await self._keys.add(record, replaces=(old.key_id, old_end_us))
         finally:
             self.forget_key(old.key_id)
         return record, token
+
+    def ends_soon(self, record: KeyRecord) -> bool:
+        """Whether a key is live, ends soon, and is followed by none."""
+        now_us, ends_us = self._clock.now_us(), record.expires_us
+        is_ending = ends_us is not None and ends_us <= now_us + self.warning_us
+        return is_ending and record.replaced_by is None and _is_live(record, now_us)
 
     def made_of(self, seed: bytes) -> tuple[str, str, bytes]:
         """The key that comes of `seed`, now and whenever it is asked for again: its id, its text, and its MAC."""
@@ -368,4 +401,4 @@ class KeyRing:
         """Tell the registry which keys were used since the last call."""
         if self._used:
             used, self._used = self._used, {}
-            await self._keys.touch(list(used.items()))
+            await self._keys.touch([(key_id, *use) for key_id, use in used.items()])
