@@ -300,3 +300,15 @@ def test_the_doctor_names_keys_that_end_soon(tmp_path):
     assert found.fine is False
     assert found.found.startswith("1 end within 14 days: soon of acme on ")
     assert check_keys(Settings(data=tmp_path, key_warning_days=1)).fine
+
+
+def test_enrolment_tokens(verb, demo_platform):
+    token = verb("enrolment", "create", "--uses", "2", "--name", "batch", "--prefix", "self-").stdout.strip()
+    body = {"deviceId": "self-1", "nonce": "a-random-text-of-the-device"}
+    url, headers = f"{demo_platform.url}/api/v1/enrol", {"Authorization": f"Bearer {token}"}
+    assert httpx2.post(url, json=body, headers=headers, trust_env=False).status_code == 201
+    (listed,) = as_json(verb("enrolment", "list", "--json"))
+    assert (listed["name"], listed["uses"], listed["maxUses"]) == ("batch", 1, 2)
+    verb("enrolment", "revoke", listed["tokenId"])
+    body["deviceId"] = "self-2"
+    assert httpx2.post(url, json=body, headers=headers, trust_env=False).status_code == 401

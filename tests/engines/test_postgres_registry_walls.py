@@ -9,9 +9,11 @@ from sqlalchemy import func, select, text
 from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
+from telemetry_slice.engines.sql.enrolment_tables import enrolment_tokens
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
 from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
+from telemetry_slice.ports.credentials import EnrolmentToken
 from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
 from telemetry_slice.ports.signing_in import Link, LinkKind
 
@@ -20,6 +22,7 @@ _FUNCTIONS = (
     "account_of_email",
     "any_account",
     "audit_chains",
+    "enrolment_token",
     "keep_audit_head",
     "keys_expiring",
     "keys_named",
@@ -29,12 +32,13 @@ _FUNCTIONS = (
     "use_keys",
     "warn_keys",
 )
-WALLED = (accounts, device_tags, devices, keys, links, memberships)
+WALLED = (accounts, device_tags, devices, enrolment_tokens, keys, links, memberships)
 OF_PERSONS = (accounts, memberships, recovery_codes, second_factors, sign_ins)
 NAMES = {
     accounts: "email",
     device_tags: "tag",
     devices: "label",
+    enrolment_tokens: "name",
     keys: "name",
     links: "link_id",
     memberships: "user_id",
@@ -67,6 +71,8 @@ async def two_tenants(registry):
         )
         invitation = Link(mark.encode(), mark, LinkKind.INVITATION, mark, tenant.no, Role.VIEWER, None, 1, 1 << 60)
         await registry.signing_in.links.add(invitation)
+        given = (mark, tenant, bytes(32), mark, "", "", (), None, 1, 0, 1, 1 << 60, None, None)
+        await registry.credentials.enrolment.add(EnrolmentToken(*given))
         await registry.signing_in.second_factors.offer(mark, mark)
         await registry.signing_in.second_factors.confirm(mark, mark, 1, [bytes(32)])
         owners.append(tenant)

@@ -68,6 +68,7 @@ async def furnish(house, name):
         body = {"email": f"{role}@{secret}.example", "name": secret, "role": role, "password": PASSWORD}
         people[role] = await console.made("/api/v1/users", body)
     invitation = await console.made("/api/v1/invitations", {"email": f"{secret}@example.org", "role": "viewer"})
+    token_of_devices = await console.made("/api/v1/enrolment-tokens", {"name": secret, "tags": [secret]})
     grant = {"grantType": "password", "email": f"owner@{secret}.example", "password": PASSWORD}
     token, _ = [(await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"] for _ in range(2)]
     sessions = (await house.key(token).get("/api/v1/me/sessions")).json()["sessions"]
@@ -95,6 +96,7 @@ async def furnish(house, name):
         "discarded_id": str(discarded["id"]),
         "userId": people["viewer"]["id"],
         "invitationId": invitation["id"],
+        "tokenId": token_of_devices["tokenId"],
         "tenantId": tenant.id,
         "sessionId": next(session["id"] for session in sessions if not session["current"]),
         "type": secret,
@@ -118,6 +120,7 @@ async def belongings(tenant):
     seen = []
     for path in (
         "devices", f"devices/{device}/telemetry", f"devices/{device}/keys", "keys", "users", "invitations",
+        "enrolment-tokens",
         "dead-letters", "books",
     ):  # fmt: skip
         body = (await tenant.service.get(f"/api/v1/{path}")).json()
@@ -179,7 +182,7 @@ async def test_the_public_list_is_that_of_the_contract():
     public = {plain(route).split(" ")[1] for route, line in ROUTES.items() if line[0] == "public"}
     signing_in = ("login", "token", "setup", "methods", "invitation", "invitation/accept", "reset", "reset/confirm")
     assert public == {
-        "/health", "/health/ready", "/.well-known/jwks.json", "/metrics",
+        "/health", "/health/ready", "/.well-known/jwks.json", "/metrics", "/api/v1/enrol",
         *(f"/api/v1/auth/{route}" for route in signing_in),
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ import typer
 from ..model.errors import UnavailableError
 from . import administration, lifecycle, links, moving, provisioning
 from .audit import audit
+from .enrolment import enrolment
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 
@@ -37,6 +38,7 @@ app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(administration.users, name="users")
+app.add_typer(enrolment, name="enrolment")
 app.add_typer(audit, name="audit")
 dead_letters = typer.Typer(help="Accepted events that could not be stored.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")

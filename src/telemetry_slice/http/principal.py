@@ -65,7 +65,7 @@ def require_same_origin(connection: HTTPConnection) -> None:
         raise SliceError(Code.FORBIDDEN, "The request comes from a page of another origin.")
 
 
-def _bearer(connection: HTTPConnection) -> str | None:
+def bearer_of(connection: HTTPConnection) -> str | None:
     """The token of the Authorization or X-API-Key header; None without such a header."""
     authorization = connection.headers.get("authorization")
     if authorization is not None:
@@ -76,7 +76,7 @@ def _bearer(connection: HTTPConnection) -> str | None:
 
 def session_cookie(connection: HTTPConnection) -> str | None:
     """The session's cookie where the request is authenticated by it: a header wins over the cookie."""
-    return connection.cookies.get(SESSION_COOKIE) if _bearer(connection) is None else None
+    return connection.cookies.get(SESSION_COOKIE) if bearer_of(connection) is None else None
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
@@ -86,7 +86,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         SliceError: UNAUTHENTICATED without a valid credential, FORBIDDEN for a forged request with the cookie.
     """
     access = services_of(connection).access
-    token = _bearer(connection)
+    token = bearer_of(connection)
     if token is not None:
         return await access.bearer(token, client_address(connection))
     cookie = session_cookie(connection)

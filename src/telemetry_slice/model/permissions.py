@@ -50,6 +50,9 @@ class Permission(StrEnum):
     READ_KEYS = "read keys"
     ISSUE_KEYS = "issue keys"
     REVOKE_KEYS = "revoke keys"
+    READ_ENROLMENT_TOKENS = "read enrolment tokens"
+    CREATE_ENROLMENT_TOKENS = "create enrolment tokens"
+    REVOKE_ENROLMENT_TOKENS = "revoke enrolment tokens"
     READ_USERS = "read users"
     ADD_USERS = "add users"
     CHANGE_USERS = "change users"
@@ -129,6 +132,9 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.READ_KEYS: _ADMINISTRATORS,
     Permission.ISSUE_KEYS: _ADMINISTRATORS,
     Permission.REVOKE_KEYS: _ADMINISTRATORS,
+    Permission.READ_ENROLMENT_TOKENS: _ADMINISTRATORS,
+    Permission.CREATE_ENROLMENT_TOKENS: _ADMINISTRATORS,
+    Permission.REVOKE_ENROLMENT_TOKENS: _ADMINISTRATORS,
     Permission.READ_USERS: _ADMINISTRATORS,
     Permission.ADD_USERS: _ADMINISTRATORS,
     Permission.CHANGE_USERS: _ADMINISTRATORS,

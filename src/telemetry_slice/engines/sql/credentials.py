@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...ports.edge import Clock
 from .database import Database
+from .enrolment import SqlEnrolmentTokens
 from .expiring import SqlExpiringKeys
 from .provisioning import SqlProvisioning
 
@@ -16,8 +17,11 @@ class SqlCredentials:
 
     expiring: SqlExpiringKeys
     provisioning: SqlProvisioning
+    enrolment: SqlEnrolmentTokens
 
 
 def credentials_over(database: Database, clock: Clock) -> SqlCredentials:
     """The ports of a registry that is up to date."""
-    return SqlCredentials(SqlExpiringKeys(database), SqlProvisioning(database, clock))
+    return SqlCredentials(
+        SqlExpiringKeys(database), SqlProvisioning(database, clock), SqlEnrolmentTokens(database, clock)
+    )

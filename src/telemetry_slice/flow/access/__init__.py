@@ -12,6 +12,7 @@ from ...model.times import SECOND_US
 from ...ports.edge import Clock
 from ...ports.post import Post
 from ...ports.registry import Registry
+from .enrolment import EnrolmentDesk
 from .expiry import ExpiryWatch
 from .keys import PREFIX, UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
 from .links import OneTimeLinks
@@ -72,6 +73,7 @@ class Access:
     Attributes:
         keys: issue, rotate, revoke, forget.
         provisioner: many devices at once, each with its key.
+        enrolment: devices that register themselves.
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
         second_factors: codes beside the password.
@@ -97,6 +99,7 @@ class Access:
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(registry.keys, secrets.pepper, clock, warning_us=key_warning_us, monotonic=monotonic)
         self.provisioner = Provisioner(registry.credentials.provisioning, self.keys, clock)
+        self.enrolment = EnrolmentDesk(registry.credentials.enrolment, self.keys, clock, monotonic=monotonic)
         self.second_factors = SecondFactors(
             registry.signing_in.second_factors, secrets.pepper, clock, monotonic=monotonic
         )

@@ -29,6 +29,8 @@ from ...ports.registry import KeyRecord, Keys
 
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
 PREFIX = "tsk_"
+ENROLMENT_PREFIX = "tse_"
+"""Of enrolment tokens, whose text is made like that of keys, and which are none."""
 FRESH_S = 4.0
 WARNING_US = 14 * DAY_US
 _RENEW_S = 2.0
@@ -43,7 +45,7 @@ _MAX_REFUSED = 20_000
 _MAX_USED = 50_000
 """Uses that wait to be written down; what is used beyond them is written down later."""
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKEN = re.compile(r"tsk_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
+_TOKEN = re.compile(r"(tsk_|tse_)([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
 
 
 def unauthenticated() -> SliceError:
@@ -63,10 +65,10 @@ def _checksum(text: str) -> str:
     return digits
 
 
-def new_token() -> tuple[str, str]:
+def new_token(prefix: str = PREFIX) -> tuple[str, str]:
     """A fresh key: (key id, whole text)."""
     key_id = _random(10)
-    body = f"{PREFIX}{key_id}_{_random(32)}"
+    body = f"{prefix}{key_id}_{_random(32)}"
     return key_id, body + _checksum(body)
 
 
@@ -82,10 +84,10 @@ def token_of(secret: bytes, seed: bytes) -> tuple[str, str]:
     return key_id, body + _checksum(body)
 
 
-def key_id_of(token: str) -> str | None:
+def key_id_of(token: str, prefix: str = PREFIX) -> str | None:
     """The id within a well-formed key with the right checksum, None for anything else."""
     found = _TOKEN.fullmatch(token)
-    return found[1] if found and _checksum(token[:-6]) == found[2] else None
+    return found[2] if found and found[1] == prefix and _checksum(token[:-6]) == found[3] else None
 
 
 def principal_of(record: KeyRecord) -> KeyPrincipal:
@@ -253,7 +255,7 @@ class KeyRing:
             for known_id in due:
                 self._renew(known_id, records.get(known_id), began, now_us)
         record = records.get(key_id)
-        mac = hmac.digest(self._pepper, token.encode(), "sha256")
+        mac = self.mac_of(token)
         # The comparison is made for unknown ids, too, so that they take as long.
         right = hmac.compare_digest(mac, record.mac if record else bytes(32))
         if record is None or not right or not _is_live(record, now_us):
@@ -366,11 +368,15 @@ class KeyRing:
     def made_of(self, seed: bytes) -> tuple[str, str, bytes]:
         """The key that comes of `seed`, now and whenever it is asked for again: its id, its text, and its MAC."""
         key_id, token = token_of(self._pepper, seed)
-        return key_id, token, hmac.digest(self._pepper, token.encode(), "sha256")
+        return key_id, token, self.mac_of(token)
+
+    def mac_of(self, token: str) -> bytes:
+        """What is kept of a text that begins with `tsk_` or `tse_`."""
+        return hmac.digest(self._pepper, token.encode(), "sha256")
 
     def _new(self, record: KeyRecord) -> tuple[KeyRecord, str]:
         key_id, token = new_token()
-        return replace(record, key_id=key_id, mac=hmac.digest(self._pepper, token.encode(), "sha256")), token
+        return replace(record, key_id=key_id, mac=self.mac_of(token)), token
 
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         """End a key now; False if the tenant has no such live key."""

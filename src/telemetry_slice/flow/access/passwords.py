@@ -68,10 +68,18 @@ class Passwords:
 class Brake:
     """Lets each name try `burst` times, then once every `per_s / burst` seconds. What succeeded is given back."""
 
-    def __init__(self, burst: int, per_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        burst: int,
+        per_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        doing: str = "sign in",
+    ) -> None:
         self._step = per_s / burst
         self._window = per_s
         self._now = monotonic
+        self._doing = doing
         self._due: dict[str, float] = {}
 
     def take(self, name: str) -> None:
@@ -81,9 +89,9 @@ class Brake:
         if due - now > self._window + self._step / 2:
             raise SliceError(
                 Code.QUOTA_EXCEEDED,
-                "Too many attempts to sign in.",
+                f"Too many attempts to {self._doing}.",
                 retry_after_s=due - now - self._window,
-                policy="sign-in",
+                policy=self._doing.replace(" ", "-"),
             )
         if len(self._due) >= 50_000:
             self._due = {kept: at for kept, at in self._due.items() if at > now}

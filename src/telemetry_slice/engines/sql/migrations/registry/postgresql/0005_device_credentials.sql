@@ -1,4 +1,14 @@
--- Functions over keys before their tenant is known; docs/adr/0016 and 0024 say why they are so.
+-- Rights and walls of enrolment tokens, functions over keys before their tenant is known; docs/adr/0016 and 0024 say why they are so.
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON enrolment_tokens TO tslice_api;
+ALTER TABLE enrolment_tokens ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY api ON enrolment_tokens TO tslice_api
+    USING (tenant_no = (SELECT NULLIF(current_setting('app.tenant', true), '')::int))
+    WITH CHECK (tenant_no = (SELECT NULLIF(current_setting('app.tenant', true), '')::int));
+CREATE POLICY lookup ON enrolment_tokens FOR SELECT TO tslice_owner USING (true);
+CREATE FUNCTION enrolment_token(named text) RETURNS SETOF enrolment_tokens
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = registry, pg_temp AS
+$$ SELECT * FROM enrolment_tokens WHERE token_id = named $$;
 
 -- Whole rows, so that a column more needs no function more.
 CREATE FUNCTION keys_whole(key_ids text[]) RETURNS TABLE (kept keys, device_id text)
@@ -34,7 +44,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = registry, pg_temp AS $$
     ) w WHERE k.key_id = w.key_id RETURNING k.key_id
 $$;
 
-REVOKE ALL ON FUNCTION keys_whole(text[]), use_keys(text[], bigint[], text[]), keys_expiring(bigint, bigint),
+REVOKE ALL ON FUNCTION enrolment_token(text), keys_whole(text[]), use_keys(text[], bigint[], text[]), keys_expiring(bigint, bigint),
     warn_keys(bigint, bigint, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION keys_whole(text[]), use_keys(text[], bigint[], text[]), keys_expiring(bigint, bigint),
+GRANT EXECUTE ON FUNCTION enrolment_token(text), keys_whole(text[]), use_keys(text[], bigint[], text[]), keys_expiring(bigint, bigint),
     warn_keys(bigint, bigint, integer) TO tslice_api;
