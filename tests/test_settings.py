@@ -103,3 +103,14 @@ def test_replicas_are_listed_and_are_postgresql(monkeypatch):
     monkeypatch.setenv("TSLICE_REPLICA_URLS", "replica-1")
     with pytest.raises(ValidationError, match="TSLICE_REPLICA_URLS"):
         Settings()
+
+
+def test_certificates_are_believed_of_named_proxies_alone(monkeypatch):
+    monkeypatch.setenv("TSLICE_CLIENT_CERT_HEADER", "Client-Cert")
+    with pytest.raises(ValidationError, match="TSLICE_TRUSTED_PROXIES"):
+        Settings()
+    monkeypatch.setenv("TSLICE_TRUSTED_PROXIES", "*")
+    with pytest.raises(ValidationError, match="addresses of proxies"):
+        Settings()
+    monkeypatch.setenv("TSLICE_TRUSTED_PROXIES", "10.0.0.1, fd00::/8")
+    assert Settings().client_cert_header == "Client-Cert"

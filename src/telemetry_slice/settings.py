@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -118,6 +119,11 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Addresses or networks, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    client_cert_header: Literal["Client-Cert", "X-Forwarded-Client-Cert"] | None = Field(
+        None,
+        description="Header in which the trusted proxies say which client certificate they have verified: Client-Cert"
+        " (RFC 9440) or X-Forwarded-Client-Cert (Envoy, with Hash). Unset = none is believed.",
     )
 
     limit_key_per_second: PerSecond = Field(100, description="Requests a second per key; 0 = none.")
@@ -259,6 +265,13 @@ class Settings(BaseSettings):
             raise ValueError("TSLICE_TLS_CERT and TSLICE_TLS_KEY are given together or not at all")
         if self.smtp_url is not None and (self.smtp_from is None or self.public_url is None):
             raise ValueError("TSLICE_SMTP_URL needs TSLICE_SMTP_FROM and TSLICE_PUBLIC_URL")
+        if self.client_cert_header is not None:
+            if not self.trusted_proxies:
+                raise ValueError("TSLICE_CLIENT_CERT_HEADER needs TSLICE_TRUSTED_PROXIES: nobody else is believed")
+            try:
+                [ip_network(proxy, strict=False) for proxy in self.trusted_proxies]
+            except ValueError as error:
+                raise ValueError(f"TSLICE_CLIENT_CERT_HEADER needs addresses of proxies: {error}") from None
         if self.v1_sunset is not None:
             if self.v1_deprecation is None:
                 raise ValueError("TSLICE_V1_SUNSET needs TSLICE_V1_DEPRECATION")

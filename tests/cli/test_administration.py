@@ -312,3 +312,14 @@ def test_enrolment_tokens(verb, demo_platform):
     verb("enrolment", "revoke", listed["tokenId"])
     body["deviceId"] = "self-2"
     assert httpx2.post(url, json=body, headers=headers, trust_env=False).status_code == 401
+
+
+def test_a_certificate_stands_for_a_device(verb, demo_platform, tmp_path):
+    from tests.certificates import certificate
+
+    certificate(tmp_path, "kiln")
+    verb("devices", "create", "kiln-9")
+    (made,) = as_json(verb("devices", "certificate", "kiln-9", tmp_path / "cert.pem", "--name", "chip", "--json"))
+    assert (made["kind"], made["name"]) == ("certificate", "chip")
+    verb("devices", "certificate", "kiln-9", tmp_path / "key.pem", code=1)
+    verb("keys", "revoke", made["keyId"], "--device", "kiln-9")

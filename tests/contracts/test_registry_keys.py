@@ -102,6 +102,23 @@ async def test_replacing_never_lengthens_a_life(registry, acme, clock):
     assert (await registry.keys.find("old")).expires_us == soon
 
 
+async def test_certificates_are_counted_apart_from_keys(registry, acme, beta, device, clock):
+    for number in range(2):
+        await registry.keys.add(key(acme, f"key {number}", clock, device))
+        certificate = key(acme, f"certificate {number}", clock, device, kind=KeyKind.CERTIFICATE)
+        await registry.keys.add(certificate)
+        assert await registry.keys.find(certificate.key_id) == certificate
+    for kind in (KeyKind.DEVICE, KeyKind.CERTIFICATE):
+        await refused(registry.keys.add(key(acme, "third", clock, device, kind=kind)), Code.CONFLICT)
+    # Whose it was first, it is, also when it has ended.
+    theirs = await registry.devices.create(beta.no, "dev-1", label="", location="", tags=())
+    taken = key(beta, "certificate 0", clock, theirs, kind=KeyKind.CERTIFICATE)
+    await refused(registry.keys.add(taken), Code.CONFLICT)
+    await registry.keys.revoke(acme.no, "certificate 0")
+    await refused(registry.keys.add(taken), Code.CONFLICT)
+    assert (await registry.keys.find("certificate 0")).tenant.id == acme.id
+
+
 async def test_a_failed_replacement_changes_nothing(registry, acme, beta, device, clock):
     await registry.keys.add(key(acme, "one", clock, device))
     await registry.keys.add(key(acme, "two", clock, device))

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from telemetry_slice.flow.access import keys
-from telemetry_slice.flow.access.keys import FRESH_S, key_id_of, new_token
+from telemetry_slice.flow.access.keys import FRESH_S
+from telemetry_slice.flow.access.texts import key_id_of, new_token
 from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.tenancy import DeviceKey, GatewayKey, KeyKind, Scope, ServiceKey
 
@@ -96,7 +97,7 @@ async def test_every_refusal_sounds_alike(access, acme, clock, counted):
     _, expired = await access.keys.issue(acme, KeyKind.GATEWAY, expires_us=clock.us)
     record, _ = await access.keys.issue(acme, KeyKind.GATEWAY)
     body = f"tsk_{record.key_id}_{'x' * 32}"
-    from telemetry_slice.flow.access.keys import _checksum
+    from telemetry_slice.flow.access.texts import _checksum
 
     said |= {await refused(access, token) for token in (revoked, expired, body + _checksum(body))}
     assert len(said) == 1

@@ -1,5 +1,19 @@
 """Every route that the documents name, with a valid body. The tenant matrix sees that none is missing."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.certificates import certificate
+
+
+def _certificate():
+    with TemporaryDirectory() as folder:
+        certificate(Path(folder), "device.example")
+        return (Path(folder) / "cert.pem").read_text()
+
+
+PEM = _certificate()
+"""Registered for a device already, whoever asks."""
 PASSWORD = "correct horse battery"
 WAIT = {"Prefer": "wait=10"}
 EVENT = {"eventId": "matrix", "deviceId": "{deviceId}", "recordedAt": 1_780_000_000_000}
@@ -58,6 +72,7 @@ ROUTES = {
     "GET /api/v1/devices/{deviceId}/keys": ("operate", 200, None),
     "POST /api/v1/devices/{deviceId}/keys": ("operate", 201, {"name": "another"}),
     "POST /api/v1/devices/{deviceId}/keys/{deviceKeyId}/rotate": ("operate", 201, {"overlapSeconds": 0}),
+    "POST /api/v1/devices/{deviceId}/certificates": ("operate", 409, {"certificate": PEM}),
     "DELETE /api/v1/devices/{deviceId}/keys/{deviceKeyId}": ("operate", 204, None),
     "DELETE /api/v1/devices/{deviceId}": ("operate", 204, None),
     "GET /api/v1/keys": ("administer", 200, None),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
-from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
+from tests.http.routes import PASSWORD, PEM, ROUTES, V1, WAIT
 from tests.http.walls import KINDS
 
 from telemetry_slice.engines.sql.letters import LetterReads
@@ -58,6 +58,8 @@ async def furnish(house, name):
     device = f"{secret}-device/1"
     await console.made("/api/v1/devices", {"deviceId": device, "label": secret, "location": secret, "tags": [secret]})
     device_key = await console.made(f"/api/v1/devices/{quote(device, safe='')}/keys", {"name": secret})
+    # The second tenant is refused it.
+    await console.post(f"/api/v1/devices/{quote(device, safe='')}/certificates", json={"certificate": PEM})
     key = await console.made("/api/v1/keys", {"kind": "gateway", "name": secret})
     revoked = await console.made(
         "/api/v1/keys", {"kind": "service", "name": "old", "scopes": ["read", "ingest", "admin"]}

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, lifecycle, links, moving, provisioning
+from . import administration, certificates, lifecycle, links, moving, provisioning
 from .audit import audit
 from .enrolment import enrolment
 from .failure import CliError
@@ -33,6 +33,7 @@ administration.tenants.command("export")(moving.export_tenant)
 administration.tenants.command("import")(moving.import_tenant)
 administration.tenants.command("suspend")(lifecycle.suspend_tenant)
 administration.tenants.command("resume")(lifecycle.resume_tenant)
+administration.devices.command("certificate")(certificates.register_certificate)
 administration.devices.command("import")(provisioning.import_devices)
 app.add_typer(administration.tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")

@@ -23,7 +23,7 @@ from .schemas import Text200, Wire
 
 router = APIRouter(prefix="/api/v1", tags=["keys"], route_class=AuditedRoute)
 
-KeyId = Annotated[str, Path(alias="keyId", max_length=32)]
+KeyId = Annotated[str, Path(alias="keyId", max_length=64)]
 MAX_OVERLAP_S = 30 * 24 * 3600
 DEFAULT_OVERLAP_S = 24 * 3600
 
@@ -115,7 +115,7 @@ def _issued(services: TheServices, record: KeyRecord, token: str) -> IssuedKey:
     return IssuedKey(**shown(services, record).model_dump(), key=token)
 
 
-def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
+def note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
     """What the audit says of a new key: not its text."""
     caller.note.target = record.key_id
     caller.note.detail |= {
@@ -142,6 +142,8 @@ def expiry(services: TheServices, text: str | None, pointer: str = "/expiresAt")
 
 
 async def _rotated(caller: Caller, services: TheServices, old: KeyRecord, wanted: Rotation) -> IssuedKey:
+    if old.kind == KeyKind.CERTIFICATE:
+        raise SliceError(Code.CONFLICT, "A certificate is not rotated: register the next one beside it.")
     now_us = services.clock.now_us()
     if wanted.old_ends_at is None:
         overlap_s = DEFAULT_OVERLAP_S if wanted.overlap_seconds is None else wanted.overlap_seconds
@@ -154,7 +156,7 @@ async def _rotated(caller: Caller, services: TheServices, old: KeyRecord, wanted
             raise invalid("/oldEndsAt", "The old key may go on for 30 days at most.")
     expires_us = expiry(services, wanted.expires_at)
     record, token = await services.access.keys.rotate(old, old_end_us, expires_us=expires_us)
-    _note_issued(caller, record, in_place_of=old.key_id)
+    note_issued(caller, record, in_place_of=old.key_id)
     caller.note.detail["oldEndsAt"] = rfc3339(old_end_us)
     return _issued(services, record, token)
 
@@ -206,7 +208,7 @@ async def issue_device_key(
         scopes=frozenset({Scope.INGEST}),
         expires_us=expiry(services, wanted.expires_at),
     )
-    _note_issued(caller, record)
+    note_issued(caller, record)
     return _issued(services, record, token)
 
 
@@ -272,7 +274,7 @@ async def issue_key(
         expires_us=expiry(services, body.expires_at),
         addresses=body.addresses,
     )
-    _note_issued(caller, record)
+    note_issued(caller, record)
     return _issued(services, record, token)
 
 

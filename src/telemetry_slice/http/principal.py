@@ -19,6 +19,7 @@ from ..model.errors import Code, SliceError
 from ..model.permissions import Permission, may
 from ..model.tenancy import Principal, Tenant, User
 from .auditing import Note
+from .client_certificates import client_certificate
 from .services import Services, services_of
 
 SESSION_COOKIE = "tslice_session"
@@ -80,16 +81,18 @@ def session_cookie(connection: HTTPConnection) -> str | None:
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
-    """Who calls. A header wins over the cookie, and a wrong one is not mended by a right cookie.
+    """Who calls. A header wins over the cookie, and the cookie over a certificate; a wrong one is mended by none.
 
     Raises:
         SliceError: UNAUTHENTICATED without a valid credential, FORBIDDEN for a forged request with the cookie.
     """
     access = services_of(connection).access
-    token = bearer_of(connection)
+    token, thumbprint = bearer_of(connection), client_certificate(connection.scope)
     if token is not None:
         return await access.bearer(token, client_address(connection))
     cookie = session_cookie(connection)
+    if cookie is None and thumbprint is not None:
+        return await access.certificate(thumbprint, client_address(connection))
     if cookie is None:
         raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
     if connection.scope["type"] == "websocket":

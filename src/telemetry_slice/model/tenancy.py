@@ -70,6 +70,8 @@ class KeyKind(StrEnum):
     DEVICE = "device"
     GATEWAY = "gateway"
     SERVICE = "service"
+    CERTIFICATE = "certificate"
+    """Of a device, too; shown to a proxy that we trust."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, text
+from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
@@ -104,23 +105,25 @@ class SqlKeys:
             if replaces is not None:
                 _end(connection, record, *replaces, now_us)
             if record.device_no is not None:
-                _check_device(connection, record.tenant.no, record.device_no, now_us)
-            connection.execute(
-                keys.insert().values(
-                    key_id=record.key_id,
-                    tenant_no=record.tenant.no,
-                    device_no=record.device_no,
-                    kind=record.kind,
-                    name=record.name,
-                    scopes=" ".join(sorted(record.scopes)),
-                    addresses=" ".join(record.addresses),
-                    mac=record.mac,
-                    created_us=record.created_us,
-                    expires_us=record.expires_us,
-                    revoked_us=record.revoked_us,
-                    last_used_us=record.last_used_us,
-                )
+                _check_device(connection, record, now_us)
+            added = keys.insert().values(
+                key_id=record.key_id,
+                tenant_no=record.tenant.no,
+                device_no=record.device_no,
+                kind=record.kind,
+                name=record.name,
+                scopes=" ".join(sorted(record.scopes)),
+                addresses=" ".join(record.addresses),
+                mac=record.mac,
+                created_us=record.created_us,
+                expires_us=record.expires_us,
+                revoked_us=record.revoked_us,
+                last_used_us=record.last_used_us,
             )
+            try:
+                connection.execute(added)
+            except IntegrityError:
+                raise SliceError(Code.CONFLICT, "This is registered already.") from None
 
         await self._database.write(work, tenant=record.tenant.no)
 
@@ -188,17 +191,23 @@ def ends_by(at_us: int) -> ColumnElement[int]:
     return case((keys.c.expires_us < at_us, keys.c.expires_us), else_=at_us)
 
 
-def _check_device(connection: Connection, tenant: TenantNo, device_no: int, now_us: int) -> None:
+def _check_device(connection: Connection, record: KeyRecord, now_us: int) -> None:
     # Taking the device's row makes two issues at once wait for one another where several writers exist.
     live = connection.execute(
         select(devices.c.device_no)
-        .where(devices.c.tenant_no == tenant, devices.c.device_no == device_no, devices.c.deleted_us.is_(None))
+        .where(
+            devices.c.tenant_no == record.tenant.no,
+            devices.c.device_no == record.device_no,
+            devices.c.deleted_us.is_(None),
+        )
         .with_for_update()
     ).one_or_none()
     if live is None:
         raise SliceError(Code.NOT_FOUND, "There is no such device.")
     count = connection.execute(
-        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, is_live(now_us))
+        select(func.count())
+        .select_from(keys)
+        .where(keys.c.device_no == record.device_no, keys.c.kind == record.kind, is_live(now_us))
     ).scalar_one()
     if count >= MAX_LIVE_DEVICE_KEYS:
         raise SliceError(Code.CONFLICT, f"A device has at most {MAX_LIVE_DEVICE_KEYS} live keys; revoke one first.")

@@ -89,6 +89,7 @@ def _provision(connection: Connection, terms: _Terms, wanted: Sequence[WantedDev
         select(keys.c.device_no, keys.c.key_id, keys.c.mac, keys.c.created_us).where(
             keys.c.tenant_no == terms.tenant,
             keys.c.device_no.in_([row.device_no for row in rows]),
+            keys.c.kind == KeyKind.DEVICE,
             is_live(terms.now_us),
         )
     ):
@@ -166,7 +167,12 @@ def _end_keys(connection: Connection, terms: _Terms, rotated: Sequence[tuple[int
     """Let the live keys of devices end, each device's replaced by the one named."""
     if not rotated or terms.old_end_us is None:
         return
-    whose = and_(keys.c.tenant_no == terms.tenant, keys.c.device_no == bindparam("whose"), is_live(terms.now_us))
+    whose = and_(
+        keys.c.tenant_no == terms.tenant,
+        keys.c.device_no == bindparam("whose"),
+        keys.c.kind == KeyKind.DEVICE,
+        is_live(terms.now_us),
+    )
     ended = keys.update().where(whose).values(expires_us=ends_by(terms.old_end_us), replaced_by=bindparam("next"))
     connection.execute(ended, [{"whose": device_no, "next": key_id} for device_no, key_id in rotated])
 

@@ -14,7 +14,7 @@ from ...ports.post import Post
 from ...ports.registry import Registry
 from .enrolment import EnrolmentDesk
 from .expiry import ExpiryWatch
-from .keys import PREFIX, UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
+from .keys import UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
 from .links import OneTimeLinks
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People
@@ -22,6 +22,7 @@ from .profile import Profile, ReusedTokenError, SignIn, Tokens
 from .provisioning import Provisioner
 from .second_factor import SecondFactors
 from .signing import Signers
+from .texts import PREFIX
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
 __all__ = [
@@ -122,6 +123,10 @@ class Access:
             UnavailableError: the registry cannot be reached and the key was not verified lately.
         """
         return await self.keys.find(token, address)
+
+    async def certificate(self, thumbprint: bytes, address: str | None = None) -> KeyPrincipal:
+        """The device that a certificate (its SHA-256) stands for; the raises are those of `key`."""
+        return await self.keys.certificate(thumbprint, address)
 
     async def bearer(self, token: str, address: str | None = None) -> Principal:
         """The principal of a key or of an access token. Raises SliceError UNAUTHENTICATED."""

@@ -17,8 +17,9 @@ from ...model.tenancy import Tenant
 from ...ports.credentials import Enrolled, EnrolmentToken, EnrolmentTokens
 from ...ports.edge import Clock
 from ...ports.provisioning import WantedDevice
-from .keys import ENROLMENT_PREFIX, KeyRing, key_id_of, new_token, unauthenticated
+from .keys import KeyRing, unauthenticated
 from .passwords import Brake
+from .texts import ENROLMENT_PREFIX, key_id_of, new_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,14 @@
 """Keys of devices, gateways and services: their text, their cache, their issue and revocation.
 
-A key is `tsk_` + id (10) + `_` + secret (32 characters base62, 190 bits) + checksum (6). The checksum lets a mistyped
-key be refused without a look-up; the registry keeps an HMAC of the whole.
+The registry keeps an HMAC of a key's text, and of a certificate its thumbprint.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import re
-import secrets
 import time
-import zlib
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,11 +23,9 @@ from ...model.tenancy import Device, DeviceKey, GatewayKey, KeyKind, KeyPrincipa
 from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.registry import KeyRecord, Keys
+from .texts import key_id_of, new_token, token_of
 
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
-PREFIX = "tsk_"
-ENROLMENT_PREFIX = "tse_"
-"""Of enrolment tokens, whose text is made like that of keys, and which are none."""
 FRESH_S = 4.0
 WARNING_US = 14 * DAY_US
 _RENEW_S = 2.0
@@ -44,8 +39,6 @@ _MAX_VERIFIED = 20_000
 _MAX_REFUSED = 20_000
 _MAX_USED = 50_000
 """Uses that wait to be written down; what is used beyond them is written down later."""
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKEN = re.compile(r"(tsk_|tse_)([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
 
 
 def unauthenticated() -> SliceError:
@@ -53,41 +46,9 @@ def unauthenticated() -> SliceError:
     return SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
 
 
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
-
-
-def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits = _BASE62[digit] + digits
-    return digits
-
-
-def new_token(prefix: str = PREFIX) -> tuple[str, str]:
-    """A fresh key: (key id, whole text)."""
-    key_id = _random(10)
-    body = f"{prefix}{key_id}_{_random(32)}"
-    return key_id, body + _checksum(body)
-
-
-def token_of(secret: bytes, seed: bytes) -> tuple[str, str]:
-    """The one key that comes of `seed` for whoever has the secret: (key id, whole text)."""
-    number = int.from_bytes(hmac.digest(secret, b"telemetry-slice: key made of a seed\0" + seed, "sha512"), "big")
-    digits = []
-    for _ in range(10 + 32):
-        number, digit = divmod(number, 62)
-        digits.append(_BASE62[digit])
-    key_id = "".join(digits[:10])
-    body = f"{PREFIX}{key_id}_{''.join(digits[10:])}"
-    return key_id, body + _checksum(body)
-
-
-def key_id_of(token: str, prefix: str = PREFIX) -> str | None:
-    """The id within a well-formed key with the right checksum, None for anything else."""
-    found = _TOKEN.fullmatch(token)
-    return found[2] if found and found[1] == prefix and _checksum(token[:-6]) == found[3] else None
+def certificate_id(thumbprint: bytes) -> str:
+    """What a certificate is called among keys: the `x5t#S256` of RFC 8705."""
+    return f"x5t_{urlsafe_b64encode(thumbprint).rstrip(b'=').decode()}"
 
 
 def principal_of(record: KeyRecord) -> KeyPrincipal:
@@ -177,19 +138,19 @@ class KeyRing:
 
         Raises SliceError UNAUTHENTICATED if the key may not be used from `address`.
         """
-        known = self._verified.get(token[4:14])
+        key_id = token[4:14]
+        return self._fresh(key_id, sha256(token.encode()).digest(), address) if key_id in self._verified else None
+
+    def _fresh(self, key_id: str, digest: bytes, address: str | None) -> KeyPrincipal | None:
+        known = self._verified.get(key_id)
         now = self._now()
-        if (
-            known is None
-            or known.fresh_until < now
-            or not hmac.compare_digest(known.digest, sha256(token.encode()).digest())
-        ):
+        if known is None or known.fresh_until < now or not hmac.compare_digest(known.digest, digest):
             return None
         if known.networks and not _admits(known.networks, address):
             raise unauthenticated()
         known.address = address
         if known.fresh_until - now < _RENEW_S:
-            self._due.add(token[4:14])
+            self._due.add(key_id)
         return known.principal
 
     async def find(self, token: str, address: str | None) -> KeyPrincipal:
@@ -205,13 +166,23 @@ class KeyRing:
         key_id = key_id_of(token)
         if key_id is None:
             raise unauthenticated()
-        digest = sha256(token.encode()).digest()
+        return await self._find(key_id, sha256(token.encode()).digest(), self.mac_of(token), address)
+
+    async def certificate(self, thumbprint: bytes, address: str | None) -> KeyPrincipal:
+        """The principal of a certificate, of which its bearer has proved to have the private key. Raises as `find`."""
+        key_id = certificate_id(thumbprint)
+        digest = sha256(key_id.encode()).digest()
+        principal = self._fresh(key_id, digest, address)
+        return principal or await self._find(key_id, digest, thumbprint, address)
+
+    async def _find(self, key_id: str, digest: bytes, mac: bytes, address: str | None) -> KeyPrincipal:
+        """`digest` is of what was shown, `mac` what the registry must have of it."""
         if self._refused.get(digest, 0.0) > self._now():
             raise unauthenticated()
         loop = asyncio.get_running_loop()
         if digest not in self._reading:
             # Whoever else comes with this key while the registry is asked waits for the same answer.
-            self._reading[digest] = loop.time(), asyncio.ensure_future(self._read(token, key_id, digest))
+            self._reading[digest] = loop.time(), asyncio.ensure_future(self._read(key_id, digest, mac))
             self._reading[digest][1].add_done_callback(partial(self._has_read, digest))
         asked, reading = self._reading[digest]
         verified = self._verified.get(key_id)
@@ -237,7 +208,7 @@ class KeyRing:
         if not reading.cancelled():
             reading.exception()
 
-    async def _read(self, token: str, key_id: str, digest: bytes) -> _Verified | None:
+    async def _read(self, key_id: str, digest: bytes, mac: bytes) -> _Verified | None:
         """Ask the registry; remember the answer unless something was changed meanwhile.
 
         Keys in use that will be stale soon are asked for along with it: a thousand devices cost a few look-ups.
@@ -255,7 +226,6 @@ class KeyRing:
             for known_id in due:
                 self._renew(known_id, records.get(known_id), began, now_us)
         record = records.get(key_id)
-        mac = self.mac_of(token)
         # The comparison is made for unknown ids, too, so that they take as long.
         right = hmac.compare_digest(mac, record.mac if record else bytes(32))
         if record is None or not right or not _is_live(record, now_us):
@@ -341,6 +311,34 @@ class KeyRing:
         )
         await self._keys.add(record)
         return record, token
+
+    async def register_certificate(
+        self, tenant: Tenant, device: Device, thumbprint: bytes, *, name: str, expires_us: int | None
+    ) -> KeyRecord:
+        """Let a certificate (its SHA-256) stand for a device.
+
+        Raises SliceError CONFLICT when it is registered already, or the device would have more than two live ones.
+        """
+        record = KeyRecord(
+            key_id=certificate_id(thumbprint),
+            kind=KeyKind.CERTIFICATE,
+            tenant=tenant,
+            device_no=device.no,
+            device_id=device.id,
+            name=name,
+            scopes=frozenset({Scope.INGEST}),
+            addresses=(),
+            mac=thumbprint,
+            created_us=self._clock.now_us(),
+            expires_us=expires_us,
+            revoked_us=None,
+            last_used_us=None,
+        )
+        try:
+            await self._keys.add(record)
+        finally:
+            self.forget_key(record.key_id)
+        return record
 
     async def rotate(self, old: KeyRecord, old_end_us: int, *, expires_us: int | None = None) -> tuple[KeyRecord, str]:
         """A new key like `old`, which ends at `old_end_us` at the latest; a lifetime of its own is granted anew, unless
