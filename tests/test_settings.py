@@ -148,3 +148,14 @@ def test_a_provider_that_cannot_be_meant_is_refused(wrong, word):
     assert "hush" not in str(refused.value)
     with pytest.raises(ValidationError, match="pattern"):
         Settings(oidc_providers={"Not a name": PROVIDER})
+
+
+def test_certificates_are_believed_of_named_proxies_alone(monkeypatch):
+    monkeypatch.setenv("TSLICE_CLIENT_CERT_HEADER", "Client-Cert")
+    with pytest.raises(ValidationError, match="TSLICE_TRUSTED_PROXIES"):
+        Settings()
+    monkeypatch.setenv("TSLICE_TRUSTED_PROXIES", "*")
+    with pytest.raises(ValidationError, match="addresses of proxies"):
+        Settings()
+    monkeypatch.setenv("TSLICE_TRUSTED_PROXIES", "10.0.0.1, fd00::/8")
+    assert Settings().client_cert_header == "Client-Cert"

@@ -41,6 +41,11 @@ NEWS_GAPS = Counter("tslice_news_gaps_total", "Times that news of a tenant may h
 NEWS_DROPPED = Counter("tslice_news_dropped_total", "Messages whose news this process could not tell the others")
 REDIS_AWAY = Gauge("tslice_redis_away", "1 while a part of this process does without Valkey or Redis", ["part"])
 
+KEYS_EXPIRING = Gauge(
+    "tslice_keys_expiring",
+    "Keys that end within TSLICE_KEY_WARNING_DAYS and are followed by none, as the scheduler counts them",
+)
+
 AUDIT_LOST = Counter("tslice_audit_lost_total", "Entries of the audit that could not be written down")
 
 DISK_FREE_BYTES = Gauge("tslice_disk_free_bytes", "Free bytes of the data folder's disk")

@@ -271,3 +271,71 @@ def test_without_a_server_the_folder_is_administered_directly(tmp_path, monkeypa
     thread.start()
     thread.join(60)
     assert [device["deviceId"] for device in found] == ["d-1"]
+
+
+def test_devices_by_a_list(verb, demo_platform, tmp_path):
+    listed = tmp_path / "devices.csv"
+    listed.write_text("deviceId,label\nlisted-1,One\nlisted-2,\n")
+    assert verb("devices", "import", listed, "--dry-run").stdout.count("created") == 2
+    keys = tmp_path / "keys.csv"
+    verb("devices", "import", listed, "--out", keys)
+    assert keys.stat().st_mode & 0o777 == 0o600
+    first = keys.read_text().splitlines()[1].split(",")
+    assert first[:3] == ["2", "listed-1", "created"]
+    event = {"eventId": "l", "deviceId": "listed-1", "recordedAt": "2026-01-01T00:00:00Z", "type": "t", "value": 1}
+    headers = {"Authorization": f"Bearer {first[4]}"}
+    sent = httpx2.post(f"{demo_platform.url}/api/v1/telemetry", json=event, headers=headers, trust_env=False)
+    assert sent.status_code == 202
+    verb("devices", "import", listed, "--out", keys, code=1)
+    assert "kept" in verb("devices", "import", listed, "--format", "ndjson").stdout
+    listed.write_text("deviceId,label\n,One\n")
+    verb("devices", "import", listed, "--out", tmp_path / "none.csv", code=1)
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_the_doctor_names_keys_that_end_soon(tmp_path):
+    from telemetry_slice.cli.doctor import check_keys
+    from telemetry_slice.engines.inprocess import SystemClock
+    from telemetry_slice.engines.sqlite.registry import open_registry
+    from telemetry_slice.model.tenancy import KeyKind
+    from telemetry_slice.ports.registry import KeyRecord
+    from telemetry_slice.settings import Settings
+
+    registry, day_us = open_registry(tmp_path / "registry.db", SystemClock()), 86_400_000_000
+    now_us = SystemClock().now_us()
+
+    async def fill():
+        acme = await registry.tenants.create("acme", "Acme")
+        for key_id, days in (("soon", 13), ("later", 20)):
+            of_key = (key_id, KeyKind.GATEWAY, acme, None, None, "", frozenset(), (), bytes(32), now_us)
+            await registry.keys.add(KeyRecord(*of_key, now_us + days * day_us, None, None))
+
+    asyncio.run(fill())
+    registry.close()
+    found = check_keys(Settings(data=tmp_path))
+    assert found.fine is False
+    assert found.found.startswith("1 end within 14 days: soon of acme on ")
+    assert check_keys(Settings(data=tmp_path, key_warning_days=1)).fine
+
+
+def test_enrolment_tokens(verb, demo_platform):
+    token = verb("enrolment", "create", "--uses", "2", "--name", "batch", "--prefix", "self-").stdout.strip()
+    body = {"deviceId": "self-1", "nonce": "a-random-text-of-the-device"}
+    url, headers = f"{demo_platform.url}/api/v1/enrol", {"Authorization": f"Bearer {token}"}
+    assert httpx2.post(url, json=body, headers=headers, trust_env=False).status_code == 201
+    (listed,) = as_json(verb("enrolment", "list", "--json"))
+    assert (listed["name"], listed["uses"], listed["maxUses"]) == ("batch", 1, 2)
+    verb("enrolment", "revoke", listed["tokenId"])
+    body["deviceId"] = "self-2"
+    assert httpx2.post(url, json=body, headers=headers, trust_env=False).status_code == 401
+
+
+def test_a_certificate_stands_for_a_device(verb, demo_platform, tmp_path):
+    from tests.certificates import certificate
+
+    certificate(tmp_path, "kiln")
+    verb("devices", "create", "kiln-9")
+    (made,) = as_json(verb("devices", "certificate", "kiln-9", tmp_path / "cert.pem", "--name", "chip", "--json"))
+    assert (made["kind"], made["name"]) == ("certificate", "chip")
+    verb("devices", "certificate", "kiln-9", tmp_path / "key.pem", code=1)
+    verb("keys", "revoke", made["keyId"], "--device", "kiln-9")

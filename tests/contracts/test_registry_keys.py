@@ -5,6 +5,7 @@ import pytest
 
 from telemetry_slice.model.errors import Code, SliceError
 from telemetry_slice.model.tenancy import KeyKind, Scope
+from telemetry_slice.ports.credentials import ExpiringKey
 from telemetry_slice.ports.registry import KeyRecord
 
 
@@ -101,6 +102,23 @@ async def test_replacing_never_lengthens_a_life(registry, acme, clock):
     assert (await registry.keys.find("old")).expires_us == soon
 
 
+async def test_certificates_are_counted_apart_from_keys(registry, acme, beta, device, clock):
+    for number in range(2):
+        await registry.keys.add(key(acme, f"key {number}", clock, device))
+        certificate = key(acme, f"certificate {number}", clock, device, kind=KeyKind.CERTIFICATE)
+        await registry.keys.add(certificate)
+        assert await registry.keys.find(certificate.key_id) == certificate
+    for kind in (KeyKind.DEVICE, KeyKind.CERTIFICATE):
+        await refused(registry.keys.add(key(acme, "third", clock, device, kind=kind)), Code.CONFLICT)
+    # Whose it was first, it is, also when it has ended.
+    theirs = await registry.devices.create(beta.no, "dev-1", label="", location="", tags=())
+    taken = key(beta, "certificate 0", clock, theirs, kind=KeyKind.CERTIFICATE)
+    await refused(registry.keys.add(taken), Code.CONFLICT)
+    await registry.keys.revoke(acme.no, "certificate 0")
+    await refused(registry.keys.add(taken), Code.CONFLICT)
+    assert (await registry.keys.find("certificate 0")).tenant.id == acme.id
+
+
 async def test_a_failed_replacement_changes_nothing(registry, acme, beta, device, clock):
     await registry.keys.add(key(acme, "one", clock, device))
     await registry.keys.add(key(acme, "two", clock, device))
@@ -129,6 +147,42 @@ async def test_a_key_is_revoked_once_by_its_tenant(registry, acme, beta, clock):
 async def test_use_is_remembered(registry, acme, clock):
     for key_id in ("one", "two"):
         await registry.keys.add(key(acme, key_id, clock))
-    await registry.keys.touch([("one", 5), ("two", 7), ("unknown", 9)])
+    await registry.keys.touch([("one", 5, "192.0.2.1"), ("two", 7, None), ("unknown", 9, "::1")])
     await registry.keys.touch([])
-    assert [(await registry.keys.find(key_id)).last_used_us for key_id in ("one", "two")] == [5, 7]
+    # Of two processes the slower one writes last.
+    await registry.keys.touch([("one", 4, "192.0.2.4")])
+    found = [await registry.keys.find(key_id) for key_id in ("one", "two")]
+    assert [(each.last_used_us, each.last_address) for each in found] == [(5, "192.0.2.1"), (7, None)]
+    await registry.keys.touch([("one", 6, "::1"), ("one", 8, "192.0.2.8"), ("one", 7, None)])
+    (listed,) = [each for each in await registry.keys.list(acme.no, None) if each.key_id == "one"]
+    assert (listed.last_used_us, listed.last_address) == (8, "192.0.2.8")
+
+
+async def test_keys_that_end_soon_are_told_once(registry, acme, beta, device, clock):
+    day = 86_400_000_000
+    soon = clock.us + 14 * day
+    await registry.keys.add(key(acme, "for ever", clock))
+    await registry.keys.add(key(acme, "later", clock, expires_us=soon + 1))
+    await registry.keys.add(key(acme, "over", clock, expires_us=clock.us))
+    await registry.keys.add(key(acme, "revoked", clock, expires_us=soon))
+    await registry.keys.revoke(acme.no, "revoked")
+    await registry.keys.add(key(acme, "device's", clock, device, expires_us=soon))
+    await registry.keys.add(key(beta, "beta's", clock, expires_us=soon - 1))
+    await registry.keys.add(key(acme, "replaced", clock, expires_us=soon))
+    await registry.keys.add(key(acme, "next", clock), replaces=("replaced", clock.us + day))
+    assert (await registry.keys.find("replaced")).replaced_by == "next"
+    ending = registry.credentials.expiring
+    count, first = await ending.soon(clock.us, soon, 1)
+    assert (count, [each.key_id for each in first]) == (2, ["beta's"])
+    assert await ending.soon(clock.us, soon, 9) == (
+        2,
+        [
+            ExpiringKey("beta's", KeyKind.SERVICE, beta, None, "a name", soon - 1),
+            ExpiringKey("device's", KeyKind.DEVICE, acme, "dev-1", "a name", soon),
+        ],
+    )
+    told = await asyncio.gather(*(ending.warn(clock.us, soon, 9) for _ in range(4)))
+    assert sorted(each.key_id for some in told for each in some) == ["beta's", "device's"]
+    await registry.keys.add(key(acme, "another", clock, expires_us=soon))
+    assert [each.key_id for each in await ending.warn(clock.us, soon, 9)] == ["another"]
+    assert await ending.warn(clock.us, soon, 9) == []

@@ -9,10 +9,12 @@ from sqlalchemy import func, select, text
 from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
+from telemetry_slice.engines.sql.enrolment_tables import enrolment_tokens
 from telemetry_slice.engines.sql.identity_tables import identities, provided_sign_ins
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
 from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
+from telemetry_slice.ports.credentials import EnrolmentToken
 from telemetry_slice.ports.identities import Identity, ProvidedSignIn
 from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
 from telemetry_slice.ports.signing_in import Link, LinkKind
@@ -24,21 +26,27 @@ _FUNCTIONS = (
     "audit_chains",
     "drop_erased_schema",
     "identity_named",
+    "enrolment_token",
     "keep_audit_head",
+    "keys_expiring",
     "keys_named",
     "keys_under_other_peppers",
+    "keys_whole",
     "link_named",
     "name_pepper",
     "second_factors_after",
     "provided_sign_ins_named",
     "touch_keys",
+    "use_keys",
+    "warn_keys",
 )
-WALLED = (accounts, device_tags, devices, keys, links, memberships)
+WALLED = (accounts, device_tags, devices, enrolment_tokens, keys, links, memberships)
 OF_PERSONS = (accounts, identities, memberships, provided_sign_ins, recovery_codes, second_factors, sign_ins)
 NAMES = {
     accounts: "email",
     device_tags: "tag",
     devices: "label",
+    enrolment_tokens: "name",
     keys: "name",
     links: "link_id",
     memberships: "user_id",
@@ -71,6 +79,8 @@ async def two_tenants(registry):
         )
         invitation = Link(mark.encode(), mark, LinkKind.INVITATION, mark, tenant.no, Role.VIEWER, None, 1, 1 << 60)
         await registry.signing_in.links.add(invitation)
+        given = (mark, tenant, bytes(32), mark, "", "", (), None, 1, 0, 1, 1 << 60, None, None)
+        await registry.credentials.enrolment.add(EnrolmentToken(*given))
         await registry.signing_in.second_factors.offer(mark, mark)
         await registry.signing_in.second_factors.confirm(mark, mark, 1, [bytes(32)])
         provided = registry.signing_in.identities
@@ -200,7 +210,7 @@ async def test_what_is_looked_up_before_the_owner_is_known_gives_what_is_named(r
         owner.id: (owner.id, owner.id) for owner in two_tenants
     }
     assert await registry.keys.find_many([]) == {}
-    await registry.keys.touch([(mine.id, 5), (other.id, 7), (mine.id, 6), ("no such key", 8)])
+    await registry.keys.touch([(mine.id, 5, None), (other.id, 7, None), (mine.id, 6, None), ("no such key", 8, None)])
     found = await registry.keys.find_many([mine.id, other.id])
     assert [found[owner.id].last_used_us for owner in two_tenants] == [6, 7]
     account = await registry.accounts.by_email(other.id.upper())

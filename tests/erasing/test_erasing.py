@@ -78,6 +78,8 @@ class Erased:
         self.session = (await people.login("bob@acme.example", life.password, "127.0.0.1")).token
         self.adas = (await people.login("ada@acme.example", life.password, "127.0.0.1")).token
         await running.access.links.invite(tenant, "carol@acme.example", Role.VIEWER)
+        terms = {"name": "", "prefix": "", "location": "", "tags": (), "key_life_us": None, "max_uses": 5}
+        await running.access.enrolment.create(tenant, **terms, expires_us=1 << 60)
         await people.add("root@acme.example", "Root", life.password, [(tenant.no, Role.ADMIN)], platform_admin=True)
         return life
 
@@ -188,6 +190,7 @@ class Erased:
         bob = await running.access.session(self.session)
         assert bob.tenant is None
         assert await registry.signing_in.links.invitations(self.no, 0) == []
+        assert await registry.credentials.enrolment.list(self.no) == []
         for token in self.life.tokens.values():
             with pytest.raises(SliceError):
                 await running.access.key(token, "127.0.0.1")

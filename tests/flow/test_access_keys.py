@@ -6,7 +6,8 @@ import random
 import pytest
 
 from telemetry_slice.flow.access import keys
-from telemetry_slice.flow.access.keys import FRESH_S, key_id_of, new_token
+from telemetry_slice.flow.access.keys import FRESH_S
+from telemetry_slice.flow.access.texts import key_id_of, new_token
 from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.tenancy import DeviceKey, GatewayKey, KeyKind, Scope, ServiceKey
 
@@ -96,7 +97,7 @@ async def test_every_refusal_sounds_alike(access, acme, clock, counted):
     _, expired = await access.keys.issue(acme, KeyKind.GATEWAY, expires_us=clock.us)
     record, _ = await access.keys.issue(acme, KeyKind.GATEWAY)
     body = f"tsk_{record.key_id}_{'x' * 32}"
-    from telemetry_slice.flow.access.keys import _checksum
+    from telemetry_slice.flow.access.texts import _checksum
 
     said |= {await refused(access, token) for token in (revoked, expired, body + _checksum(body))}
     assert len(said) == 1
@@ -186,7 +187,7 @@ async def test_expiry_ends_a_cached_key_on_time(access, acme, clock):
 async def test_rotation_overlaps(access, acme, device, clock):
     old, old_token = await access.keys.issue(acme, KeyKind.DEVICE, device=device, name="n")
     await access.key(old_token)
-    new, new_token_ = await access.keys.rotate(old, 60)
+    new, new_token_ = await access.keys.rotate(old, clock.us + 60_000_000)
     assert (new.name, new.device_no, new.kind) == ("n", device.no, KeyKind.DEVICE)
     assert await access.key(old_token) != await access.key(new_token_)
     clock.advance(61)
@@ -194,21 +195,21 @@ async def test_rotation_overlaps(access, acme, device, clock):
     await access.key(new_token_)
 
 
-async def test_rotating_without_overlap_works_with_two_keys(access, acme, device):
+async def test_rotating_without_overlap_works_with_two_keys(access, acme, device, clock):
     first, token = await access.keys.issue(acme, KeyKind.DEVICE, device=device)
     await access.keys.issue(acme, KeyKind.DEVICE, device=device)
     await access.key(token)
     with pytest.raises(SliceError) as refusal:
-        await access.keys.rotate(first, 60)
+        await access.keys.rotate(first, clock.us + 60_000_000)
     assert refusal.value.code == Code.CONFLICT
-    await access.keys.rotate(first, 0)
+    await access.keys.rotate(first, clock.us)
     await refused(access, token)
 
 
 async def test_a_rotated_key_lives_as_long_as_the_first_did(access, acme, clock):
     old, _ = await access.keys.issue(acme, KeyKind.SERVICE, scopes=frozenset({Scope.READ}), expires_us=clock.us + 1000)
     clock.us += 900
-    new, _ = await access.keys.rotate(old, 0)
+    new, _ = await access.keys.rotate(old, clock.us)
     assert new.expires_us == clock.us + 1000
 
 
@@ -338,6 +339,34 @@ async def test_a_revoked_key_does_not_outlive_an_outage(access, acme, registry, 
 
 async def test_use_is_written_down(access, acme, registry, clock):
     record, token = await access.keys.issue(acme, KeyKind.GATEWAY)
-    await access.key(token)
+    await access.key(token, "192.0.2.1")
     await access.tidy()
-    assert (await registry.keys.find(record.key_id)).last_used_us == clock.us
+    found = await registry.keys.find(record.key_id)
+    assert (found.last_used_us, found.last_address) == (clock.us, "192.0.2.1")
+
+
+async def test_a_thousand_uses_are_written_down_in_one_statement(access, acme, registry, clock, monkeypatch):
+    record, token = await access.keys.issue(acme, KeyKind.GATEWAY)
+    written = []
+    touch = registry.keys.touch
+
+    async def counting(used):
+        written.append(used)
+        await touch(used)
+
+    monkeypatch.setattr(type(registry.keys), "touch", lambda _, used: counting(used))
+    for number in range(1_000):
+        if access.cached_key(token, f"192.0.2.{number % 250}") is None:
+            await access.key(token, f"192.0.2.{number % 250}")
+        clock.advance(0.01)
+    await access.tidy()
+    await access.tidy()
+    assert len(written) == 1
+    assert [use[0] for use in written[0]] == [record.key_id]
+
+
+async def test_a_use_from_where_it_is_refused_is_none(access, acme, registry):
+    record, token = await access.keys.issue(acme, KeyKind.GATEWAY, addresses=["192.0.2.1"])
+    await refused(access, token, "192.0.2.2")
+    await access.tidy()
+    assert (await registry.keys.find(record.key_id)).last_used_us is None

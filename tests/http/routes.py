@@ -1,5 +1,19 @@
 """Every route that the documents name, with a valid body. The tenant matrix sees that none is missing."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.certificates import certificate
+
+
+def _certificate():
+    with TemporaryDirectory() as folder:
+        certificate(Path(folder), "device.example")
+        return (Path(folder) / "cert.pem").read_text()
+
+
+PEM = _certificate()
+"""Registered for a device already, whoever asks."""
 PASSWORD = "correct horse battery"
 WAIT = {"Prefer": "wait=10"}
 EVENT = {"eventId": "matrix", "deviceId": "{deviceId}", "recordedAt": 1_780_000_000_000}
@@ -25,6 +39,7 @@ ROUTES = {
     "POST /api/v1/auth/invitation/accept": ("public", 401, {"token": "x", "password": PASSWORD}),
     "POST /api/v1/auth/reset": ("public", 403, {"email": "nobody@example.org"}),
     "POST /api/v1/auth/reset/confirm": ("public", 401, {"token": "x", "newPassword": PASSWORD}),
+    "POST /api/v1/enrol": ("public", 401, {"deviceId": "x", "nonce": "a-random-text-of-the-device"}),
     "POST /api/v1/telemetry": ("ingest", 202, V1),
     "POST /api/v2/telemetry": ("ingest", 202, V2),
     "GET /api/v1/me": ("anyone", 200, None),
@@ -55,16 +70,21 @@ ROUTES = {
     "POST /api/v1/dead-letters/{letter_id}/replay": ("operate", 200, None),
     "DELETE /api/v1/dead-letters/{discarded_id}": ("operate", 204, None),
     "POST /api/v1/devices": ("operate", 201, {"deviceId": "new by {who}"}),
+    "POST /api/v1/provisioning": ("operate", 415, {}),
     "PATCH /api/v1/devices/{deviceId}": ("operate", 200, {"location": "elsewhere"}),
     "GET /api/v1/devices/{deviceId}/keys": ("operate", 200, None),
     "POST /api/v1/devices/{deviceId}/keys": ("operate", 201, {"name": "another"}),
     "POST /api/v1/devices/{deviceId}/keys/{deviceKeyId}/rotate": ("operate", 201, {"overlapSeconds": 0}),
+    "POST /api/v1/devices/{deviceId}/certificates": ("operate", 409, {"certificate": PEM}),
     "DELETE /api/v1/devices/{deviceId}/keys/{deviceKeyId}": ("operate", 204, None),
     "DELETE /api/v1/devices/{deviceId}": ("operate", 204, None),
     "GET /api/v1/keys": ("administer", 200, None),
     "POST /api/v1/keys": ("administer", 201, {"kind": "gateway", "name": "another"}),
     "POST /api/v1/keys/{keyId}/rotate": ("administer", 201, {"overlapSeconds": 0}),
     "DELETE /api/v1/keys/{keyId}": ("administer", 204, None),
+    "GET /api/v1/enrolment-tokens": ("administer", 200, None),
+    "POST /api/v1/enrolment-tokens": ("administer", 201, {"name": "another"}),
+    "DELETE /api/v1/enrolment-tokens/{tokenId}": ("administer", 204, None),
     "GET /api/v1/users": ("administer", 200, None),
     "POST /api/v1/users": ("administer", 201, NEW_USER),
     "POST /api/v1/users/{userId}/reset": ("administer", 201, None),

@@ -276,6 +276,17 @@ async def test_a_deleted_device_sends_no_more_and_keeps_its_history(house, acme,
     assert await balanced(acme.service) == (4, 3, 3, 0, {}, {"device_deleted": 1})
 
 
+async def test_a_key_that_ends_soon_says_so(house, acme, event):
+    now_us = house.platform.services.clock.now_us()
+    for days, told in ((13, True), (15, False)):
+        body = {"kind": "gateway", "expiresAt": rfc3339(now_us + days * DAY_US)}
+        key = house.key((await acme.console.made("/api/v1/keys", body))["key"])
+        answer = await key.send(event())
+        assert answer.status_code == 202
+        ends = f"@{(now_us + days * DAY_US) // 1_000_000}" if told else None
+        assert answer.headers.get("tslice-key-expires") == ends
+
+
 async def test_the_customer_must_be_the_keys_tenant(house, acme, event):
     beta = await house.tenant()
     answer = await acme.gateway.send([event(customerId=acme.id), event(customerId=beta.id)], **WAIT)

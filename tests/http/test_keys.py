@@ -30,6 +30,9 @@ async def test_a_device_key_is_shown_once(door, owner, device, access, clock):
         "createdAt": rfc3339(clock.us),
         "expiresAt": None,
         "lastUsedAt": None,
+        "lastUsedFrom": None,
+        "expiresSoon": False,
+        "replacedBy": None,
         "revokedAt": None,
     }
     assert (await door.get(KEYS, headers=owner)).json() == {"keys": [issued]}
@@ -132,3 +135,47 @@ async def test_another_tenants_keys_are_not_there(door, as_, owner, beta, device
         assert (await door.request(method, path, headers=theirs)).status_code == 404
     assert (await door.get("/api/v1/keys", headers=theirs)).json() == {"keys": []}
     assert (await door.delete(f"/api/v1/keys/{mine['keyId']}", headers=owner)).status_code == 404
+
+
+async def test_the_list_says_when_and_from_where_a_key_was_used(door, owner, device, access, clock):
+    issued = (await door.post(KEYS, headers=owner)).json()
+    await door.get("/api/v1/me", headers={"X-API-Key": issued["key"]})
+    await access.tidy()
+    (listed,) = (await door.get(KEYS, headers=owner)).json()["keys"]
+    assert (listed["lastUsedAt"], listed["lastUsedFrom"]) == (rfc3339(clock.us), "127.0.0.1")
+
+
+async def test_rotation_with_a_deadline(door, owner, device, clock):
+    old = (await door.post(KEYS, headers=owner)).json()
+    path, end = f"{KEYS}/{old['keyId']}/rotate", rfc3339(clock.us + 60_000_000)
+    new = await door.post(path, json={"oldEndsAt": end, "expiresAt": rfc3339(clock.us + 90_000_000)}, headers=owner)
+    assert (new.status_code, new.json()["expiresAt"]) == (201, rfc3339(clock.us + 90_000_000))
+    listed = {key["keyId"]: key for key in (await door.get(KEYS, headers=owner)).json()["keys"]}
+    assert (listed[old["keyId"]]["expiresAt"], listed[old["keyId"]]["replacedBy"]) == (end, new.json()["keyId"])
+    # What is replaced may end: only the next one is worth a warning.
+    assert [listed[key]["expiresSoon"] for key in (old["keyId"], new.json()["keyId"])] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"oldEndsAt": "yesterday"}, "/oldEndsAt"),
+        ({"oldEndsAt": "2020-01-01T00:00:00Z"}, "/oldEndsAt"),
+        ({"oldEndsAt": "2100-01-01T00:00:00Z"}, "/oldEndsAt"),
+        ({"oldEndsAt": "2100-01-01T00:00:00Z", "overlapSeconds": 1}, "/oldEndsAt"),
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, "/expiresAt"),
+    ],
+)
+async def test_impossible_deadlines_are_refused(door, owner, device, body, pointer):
+    old = (await door.post(KEYS, headers=owner)).json()
+    refusal = await door.post(f"{KEYS}/{old['keyId']}/rotate", json=body, headers=owner)
+    assert (refusal.status_code, refusal.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+async def test_the_list_says_which_keys_end_soon(door, owner, clock):
+    day = 86_400_000_000
+    for name, days in (("soon", 14), ("later", 15)):
+        body = {"kind": "gateway", "name": name, "expiresAt": rfc3339(clock.us + days * day)}
+        await door.post("/api/v1/keys", json=body, headers=owner)
+    listed = (await door.get("/api/v1/keys", headers=owner)).json()["keys"]
+    assert {key["name"]: key["expiresSoon"] for key in listed} == {"soon": True, "later": False}

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from telemetry_slice.engines.inprocess import LocalBus
-from telemetry_slice.flow.access.keys import key_id_of
+from telemetry_slice.flow.access.texts import key_id_of
 from telemetry_slice.flow.live import Hub
 from telemetry_slice.http import live
 from telemetry_slice.http.app import create_app

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 from tests.http.conftest import Door
-from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
+from tests.http.routes import PASSWORD, PEM, ROUTES, V1, WAIT
 from tests.http.sides import IN_ALL_TENANTS
 from tests.http.walls import EVERYWHERE
 
@@ -60,6 +60,8 @@ async def furnish(house, name):
     device = f"{secret}-device/1"
     await console.made("/api/v1/devices", {"deviceId": device, "label": secret, "location": secret, "tags": [secret]})
     device_key = await console.made(f"/api/v1/devices/{quote(device, safe='')}/keys", {"name": secret})
+    # The second tenant is refused it.
+    await console.post(f"/api/v1/devices/{quote(device, safe='')}/certificates", json={"certificate": PEM})
     key = await console.made("/api/v1/keys", {"kind": "gateway", "name": secret})
     revoked = await console.made(
         "/api/v1/keys", {"kind": "service", "name": "old", "scopes": ["read", "ingest", "admin"]}
@@ -70,6 +72,7 @@ async def furnish(house, name):
         body = {"email": f"{role}@{secret}.example", "name": secret, "role": role, "password": PASSWORD}
         people[role] = await console.made("/api/v1/users", body)
     invitation = await console.made("/api/v1/invitations", {"email": f"{secret}@example.org", "role": "viewer"})
+    token_of_devices = await console.made("/api/v1/enrolment-tokens", {"name": secret, "tags": [secret]})
     grant = {"grantType": "password", "email": f"owner@{secret}.example", "password": PASSWORD}
     token, _ = [(await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"] for _ in range(2)]
     sessions = (await house.key(token).get("/api/v1/me/sessions")).json()["sessions"]
@@ -97,6 +100,7 @@ async def furnish(house, name):
         "discarded_id": str(discarded["id"]),
         "userId": people["viewer"]["id"],
         "invitationId": invitation["id"],
+        "tokenId": token_of_devices["tokenId"],
         "tenantId": tenant.id,
         "sessionId": next(session["id"] for session in sessions if not session["current"]),
         "type": secret,
@@ -120,12 +124,13 @@ async def belongings(tenant):
     seen = []
     for path in (
         "devices", f"devices/{device}/telemetry", f"devices/{device}/keys", "keys", "users", "invitations",
+        "enrolment-tokens",
         "dead-letters", "books",
     ):  # fmt: skip
         body = (await tenant.service.get(f"/api/v1/{path}")).json()
         for key in body.get("keys", []):
             # Written down by and by.
-            del key["lastUsedAt"]
+            del key["lastUsedAt"], key["lastUsedFrom"]
         seen.append(body)
     return seen
 
@@ -181,7 +186,7 @@ async def test_the_public_list_is_that_of_the_contract():
     public = {plain(route).split(" ")[1] for route, line in ROUTES.items() if line[0] == "public"}
     signing_in = ("login", "token", "setup", "methods", "invitation", "invitation/accept", "reset", "reset/confirm")
     assert public == {
-        "/health", "/health/ready", "/.well-known/jwks.json", "/metrics",
+        "/health", "/health/ready", "/.well-known/jwks.json", "/metrics", "/api/v1/enrol",
         *(f"/api/v1/auth/{route}" for route in signing_in),
         *(f"/api/v1/auth/oidc/{{provider}}/{route}" for route in ("start", "callback", "backchannel-logout")),
     }  # fmt: skip

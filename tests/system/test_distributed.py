@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,70 @@ def test_a_rolling_restart_refuses_nothing(roles: Roles) -> None:
     assert set(ledger.statuses) == {202}
     assert ledger.broken == 0
     check(roles, roles.keys["serviceKey"], ledger, before)
+
+
+def asked(connection: HTTPConnection, method: str, path: str, key: str, body: object = None) -> tuple[int, Any]:
+    """Status and body of an answer over a connection that stays open, and so with one process."""
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    return answer.status, json.loads(content) if content else None
+
+
+def connections_to_each(roles: Roles, kept: ExitStack) -> list[HTTPConnection]:
+    """A connection to each of the API processes, which share one address."""
+    found: dict[int, HTTPConnection] = {}
+
+    def found_each() -> bool:
+        connection = kept.enter_context(closing(HTTPConnection("127.0.0.1", roles.port, timeout=60)))
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        ours = connection.sock.getsockname()[1]
+        for member in roles.members("api"):
+            if any(each.raddr and each.raddr.port == ours for each in member.net_connections("tcp")):
+                found[member.pid] = connection
+        return len(found) == len(roles.members("api")) >= 2
+
+    wait_until(found_each, "a connection to each API process", 60)
+    return list(found.values())
+
+
+@pytest.fixture
+def kept() -> Any:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_a_revoked_key_is_refused_by_every_process_within_five_seconds(roles: Roles, kept: ExitStack) -> None:
+    here, *elsewhere = connections_to_each(roles, kept)
+    admin = roles.keys["serviceKey"]
+    status, made = asked(here, "POST", "/api/v1/keys", admin, {"kind": "gateway", "name": "to be revoked"})
+    assert status == 201, made
+
+    def send(connection: HTTPConnection) -> int:
+        now_ns = time.time_ns()
+        of_device = {"eventId": str(now_ns), "deviceId": "dev-001", "recordedAt": now_ns // 1_000_000}
+        event = of_device | {"type": "t", "value": 1}
+        return asked(connection, "POST", "/api/v1/telemetry", made["key"], event)[0]
+
+    # Every process knows the key, and goes on to be asked while it is revoked in another.
+    assert [send(connection) for connection in (here, *elsewhere)] == [202] * (1 + len(elsewhere))
+    assert asked(here, "DELETE", f"/api/v1/keys/{made['keyId']}", admin)[0] == 204
+    revoked = time.monotonic()
+    assert send(here) == 401
+    for connection in elsewhere:
+        taken = revoked
+
+        def refused(connection: HTTPConnection = connection) -> bool:
+            nonlocal taken
+            begun = time.monotonic()
+            status = send(connection)
+            taken = begun if status == 202 else taken
+            return status == 401
+
+        wait_until(refused, "the end of a key", 60)
+        assert taken - revoked < 5
 
 
 def doctor(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:

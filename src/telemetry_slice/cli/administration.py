@@ -37,6 +37,7 @@ KEY_COLUMNS = (
     ("createdAt", "CREATED"),
     ("expiresAt", "EXPIRES"),
     ("lastUsedAt", "LAST USED"),
+    ("lastUsedFrom", "FROM"),
     ("revokedAt", "REVOKED"),
 )
 USER_COLUMNS = (("id", "USER"), ("email", "E-MAIL"), ("name", "NAME"), ("role", "ROLE"))
@@ -217,7 +218,9 @@ def rotate_key(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID")],
     *,
     device: OfDevice = None,
-    overlap: Annotated[int | None, typer.Option(help="Seconds that the old key goes on.")] = None,
+    overlap: Annotated[int | None, typer.Option(help="Seconds that the old key goes on; default: a day.")] = None,
+    until: Annotated[str | None, typer.Option(help="Or when it ends, for example 2027-01-31T00:00:00Z.")] = None,
+    expires: Annotated[str | None, typer.Option(help="When the new key ends.")] = None,
     url: Url = None,
     key: Key = None,
     tenant: TenantId = None,
@@ -225,7 +228,8 @@ def rotate_key(
     as_json: AsJson = False,
 ) -> None:
     """Issue a key in place of an old one, which ends after the overlap."""
-    path, body = f"{keys_path(device)}/{quoted(key_id)}/rotate", given(overlapSeconds=overlap)
+    path = f"{keys_path(device)}/{quoted(key_id)}/rotate"
+    body = given(overlapSeconds=overlap, oldEndsAt=until, expiresAt=expires)
     issued(ask(url, key, data, tenant, lambda api: api.call("POST", path, json=body)), as_json)
 
 

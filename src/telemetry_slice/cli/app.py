@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from ..model.errors import UnavailableError
-from . import administration, lifecycle, links, moving
+from . import administration, certificates, lifecycle, links, moving, provisioning
 from .audit import audit
+from .enrolment import enrolment
 from .failure import CliError
 from .options import AsJson, Data, Key, TenantId, Url
 from .secrets import secrets
@@ -36,10 +37,13 @@ tenants.command("import")(moving.import_tenant)
 tenants.command("suspend")(lifecycle.suspend_tenant)
 tenants.command("resume")(lifecycle.resume_tenant)
 tenants.command("erase")(lifecycle.erase_tenant)
+administration.devices.command("certificate")(certificates.register_certificate)
+administration.devices.command("import")(provisioning.import_devices)
 app.add_typer(tenants, name="tenants")
 app.add_typer(administration.devices, name="devices")
 app.add_typer(administration.keys, name="keys")
 app.add_typer(administration.users, name="users")
+app.add_typer(enrolment, name="enrolment")
 app.add_typer(audit, name="audit")
 app.add_typer(secrets, name="secrets")
 dead_letters = typer.Typer(help="Accepted events that could not be stored.", no_args_is_help=True)

@@ -164,6 +164,21 @@ def check_providers(settings: Settings) -> list[Finding]:
     ]
 
 
+def check_keys(settings: Settings) -> Finding:
+    """Whether keys end soon that nobody has replaced."""
+    from ..runtime.chains import examine_expiring_keys  # noqa: PLC0415 - opens a database: only when asked
+
+    try:
+        count, first = asyncio.run(examine_expiring_keys(settings))
+    except UnavailableError as error:
+        return Finding("keys", None, f"cannot be read: {error}")
+    if count:
+        shown = "; ".join(first) + (f"; and {count - len(first):,} more" if count > len(first) else "")
+        found = f"{count:,} end within {settings.key_warning_days} days: {shown}"
+        return Finding("keys", False, found, "replace them: `tslice keys rotate`, `tslice devices import --rotate`")
+    return Finding("keys", True, f"none ends within {settings.key_warning_days} days")
+
+
 def check_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data).free
     if free < settings.disk_reserve_bytes:
@@ -269,6 +284,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
             *check_servers(settings),
             check_audit(settings),
             *check_providers(settings),
+            check_keys(settings),
             *check_roles(settings),
         ]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
@@ -277,7 +293,13 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
     findings += check_secrets(settings)
     if not all(found.fine for found in findings):
         return findings
-    findings += [*check_databases(data), check_audit(settings), check_disk(settings), *check_providers(settings)]
+    findings += [
+        *check_databases(data),
+        check_audit(settings),
+        check_keys(settings),
+        check_disk(settings),
+        *check_providers(settings),
+    ]
     if (exposed := check_demo(settings)) is not None:
         findings.append(exposed)
     running = holder_url(data)

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 20
 BODY_DEADLINE_S = 10.0
+LISTS = {"/api/v1/provisioning": (4 << 20, 60.0)}
+"""Where more is taken: bytes and seconds, by path."""
 
 
 class BodyBounds:
@@ -24,6 +26,7 @@ class BodyBounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes, deadline_s = LISTS.get(scope["path"], (self._max_bytes, self._deadline_s))
         begun: float | None = None
         received, whole = 0, False
         told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -32,18 +35,18 @@ class BodyBounds:
             nonlocal begun, received, whole
             if whole:
                 return await receive()
-            if told.isdigit() and int(told) > self._max_bytes:
+            if told.isdigit() and int(told) > max_bytes:
                 raise _too_large()
             now = asyncio.get_running_loop().time()
             begun = now if begun is None else begun
             try:
-                async with asyncio.timeout_at(begun + self._deadline_s):
+                async with asyncio.timeout_at(begun + deadline_s):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(408, "The body took too long to arrive.") from None
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if received > self._max_bytes:
+            if received > max_bytes:
                 raise _too_large()
             return message
 

@@ -20,8 +20,10 @@ from ..model.errors import Code, FieldError, SliceError, UnavailableError
 from ..model.events import Outcome, RejectCode
 from ..model.permissions import Permission, may
 from ..model.tenancy import KeyPrincipal
+from ..model.times import SECOND_US
 from ..observe import INGEST_REQUESTS, INGEST_SECONDS
 from ..ports.edge import Clock, Verdict
+from .client_certificates import client_certificate
 from .ingest_body import BodyDeadlines, DisconnectedError, announced_length, decompressed, is_ndjson
 from .page import HSTS
 from .problems import MEDIA_TYPE, STATUS, problem_document, problem_headers, unavailable
@@ -142,6 +144,9 @@ class Ingest:
             receipt = await self._gate.accept(principal, decoded, received_us, wait_s=wait_s)
         INGEST_SECONDS.observe(time.perf_counter() - began)
         answer = [(b"content-type", b"application/json"), *_rate_limit(verdict)]
+        if principal.expires_us is not None and principal.expires_us - received_us < self._access.keys.warning_us:
+            # No standard field says so, Sunset and Deprecation being of resources. A date as Deprecation has one.
+            answer.append((b"tslice-key-expires", b"@%d" % (principal.expires_us // SECOND_US)))
         if not receipt.accepted:
             return _none_accepted(receipt, decoded.prefix, single=decoded.single)
         if wait_s is not None and receipt.settlement is not None:
@@ -155,15 +160,19 @@ class Ingest:
         token = headers.get(b"authorization", b"").decode("latin-1")
         token = token[7:].strip() if token[:7].lower() == "bearer " else "" if token else _api_key(headers)
         address = scope["client"][0] if scope.get("client") else None
+        thumbprint = client_certificate(scope)
         principal = self._access.cached_key(token, address)
         if principal is None:
             if token and not token.startswith(PREFIX):
                 # A signed-in person is known, and may not send: 403, not 401.
                 await self._access.bearer(token, address)
                 raise SliceError(Code.FORBIDDEN, "Telemetry is sent with a device, gateway or service key.")
-            if not token:
+            if token:
+                principal = await self._access.key(token, address)
+            elif thumbprint is None or b"authorization" in headers:
                 raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
-            principal = await self._access.key(token, address)
+            else:
+                principal = await self._access.certificate(thumbprint, address)
         if not may(principal, Permission.SEND_TELEMETRY):
             raise SliceError(Code.FORBIDDEN, "The key lacks the scope ingest.")
         return principal

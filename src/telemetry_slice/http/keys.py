@@ -12,7 +12,7 @@ from ..model.errors import Code, SliceError, invalid
 from ..model.events import TenantNo
 from ..model.permissions import Permission
 from ..model.tenancy import KeyKind, Principal, Scope, ServiceKey
-from ..model.times import parse_time, rfc3339
+from ..model.times import SECOND_US, parse_time, rfc3339
 from ..ports.registry import KeyRecord
 from .auditing import AuditedRoute
 from .devices import find_device
@@ -23,8 +23,9 @@ from .schemas import Text200, Wire
 
 router = APIRouter(prefix="/api/v1", tags=["keys"], route_class=AuditedRoute)
 
-KeyId = Annotated[str, Path(alias="keyId", max_length=32)]
+KeyId = Annotated[str, Path(alias="keyId", max_length=64)]
 MAX_OVERLAP_S = 30 * 24 * 3600
+DEFAULT_OVERLAP_S = 24 * 3600
 
 
 def _network(text: str) -> str:
@@ -35,7 +36,7 @@ def _network(text: str) -> str:
 
 
 class KeyView(Wire):
-    """A key without its secret."""
+    """A key without its secret. `lastUsedAt`, `lastUsedFrom`: accurate to a minute. `replacedBy`: the next one."""
 
     key_id: str
     kind: KeyKind
@@ -45,6 +46,9 @@ class KeyView(Wire):
     created_at: str
     expires_at: str | None
     last_used_at: str | None
+    last_used_from: str | None
+    expires_soon: bool
+    replaced_by: str | None
     revoked_at: str | None
 
 
@@ -78,16 +82,19 @@ class NewKey(Wire):
 
 
 class Rotation(Wire):
-    """How long the old key goes on beside the new one."""
+    """Until when the old key goes on beside the new one, a day unless told, and when the new one ends."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S)] = 24 * 3600
+    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S)] | None = None
+    old_ends_at: str | None = None
+    expires_at: str | None = None
 
 
 def _time(us: int | None) -> str | None:
     return None if us is None else rfc3339(us)
 
 
-def _shown(record: KeyRecord) -> KeyView:
+def shown(services: TheServices, record: KeyRecord) -> KeyView:
+    """A key as it is listed."""
     return KeyView(
         key_id=record.key_id,
         kind=record.kind,
@@ -97,15 +104,18 @@ def _shown(record: KeyRecord) -> KeyView:
         created_at=rfc3339(record.created_us),
         expires_at=_time(record.expires_us),
         last_used_at=_time(record.last_used_us),
+        last_used_from=record.last_address,
+        expires_soon=services.access.keys.ends_soon(record),
+        replaced_by=record.replaced_by,
         revoked_at=_time(record.revoked_us),
     )
 
 
-def _issued(record: KeyRecord, token: str) -> IssuedKey:
-    return IssuedKey(**_shown(record).model_dump(), key=token)
+def _issued(services: TheServices, record: KeyRecord, token: str) -> IssuedKey:
+    return IssuedKey(**shown(services, record).model_dump(), key=token)
 
 
-def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
+def note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None = None) -> None:
     """What the audit says of a new key: not its text."""
     caller.note.target = record.key_id
     caller.note.detail |= {
@@ -118,16 +128,37 @@ def _note_issued(caller: Caller, record: KeyRecord, *, in_place_of: str | None =
     }
 
 
-def _expiry(services: TheServices, text: str | None) -> int | None:
+def expiry(services: TheServices, text: str | None, pointer: str = "/expiresAt") -> int | None:
+    """When something ends. Raises SliceError INVALID for what is no time of the future."""
     if text is None:
         return None
     try:
         expires_us = parse_time(text)
     except (ValueError, OverflowError) as error:
-        raise invalid("/expiresAt", f"Not a time: {error}.") from None
+        raise invalid(pointer, f"Not a time: {error}.") from None
     if expires_us <= services.clock.now_us():
-        raise invalid("/expiresAt", "Must lie in the future.")
+        raise invalid(pointer, "Must lie in the future.")
     return expires_us
+
+
+async def _rotated(caller: Caller, services: TheServices, old: KeyRecord, wanted: Rotation) -> IssuedKey:
+    if old.kind == KeyKind.CERTIFICATE:
+        raise SliceError(Code.CONFLICT, "A certificate is not rotated: register the next one beside it.")
+    now_us = services.clock.now_us()
+    if wanted.old_ends_at is None:
+        overlap_s = DEFAULT_OVERLAP_S if wanted.overlap_seconds is None else wanted.overlap_seconds
+        old_end_us = now_us + overlap_s * SECOND_US
+    elif wanted.overlap_seconds is not None:
+        raise invalid("/oldEndsAt", "Give this or overlapSeconds.")
+    else:
+        old_end_us = expiry(services, wanted.old_ends_at, "/oldEndsAt") or now_us
+        if old_end_us > now_us + MAX_OVERLAP_S * SECOND_US:
+            raise invalid("/oldEndsAt", "The old key may go on for 30 days at most.")
+    expires_us = expiry(services, wanted.expires_at)
+    record, token = await services.access.keys.rotate(old, old_end_us, expires_us=expires_us)
+    note_issued(caller, record, in_place_of=old.key_id)
+    caller.note.detail["oldEndsAt"] = rfc3339(old_end_us)
+    return _issued(services, record, token)
 
 
 def _missing() -> SliceError:
@@ -156,7 +187,7 @@ async def list_device_keys(
 ) -> KeyList:
     """A device's keys, ended ones included."""
     device = await find_device(services, caller.tenant.no, device_id)
-    return KeyList(keys=[_shown(record) for record in await services.keys.list(caller.tenant.no, device.id)])
+    return KeyList(keys=[shown(services, record) for record in await services.keys.list(caller.tenant.no, device.id)])
 
 
 @router.post("/devices/{deviceId}/keys", operation_id="issueDeviceKey", status_code=201, responses=problems(404, 409))
@@ -175,10 +206,10 @@ async def issue_device_key(
         device=device,
         name=wanted.name,
         scopes=frozenset({Scope.INGEST}),
-        expires_us=_expiry(services, wanted.expires_at),
+        expires_us=expiry(services, wanted.expires_at),
     )
-    _note_issued(caller, record)
-    return _issued(record, token)
+    note_issued(caller, record)
+    return _issued(services, record, token)
 
 
 @router.post(
@@ -197,9 +228,7 @@ async def rotate_device_key(
     """A new key in place of an old one, which ends after the overlap."""
     device = await find_device(services, caller.tenant.no, device_id)
     old = await _find(services, caller.tenant.no, key_id, device.no)
-    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
-    _note_issued(caller, record, in_place_of=key_id)
-    return _issued(record, token)
+    return await _rotated(caller, services, old, body or Rotation())
 
 
 @router.delete(
@@ -223,7 +252,7 @@ async def list_keys(
     caller: Annotated[Caller, allowed_in_tenant(Permission.READ_KEYS)], services: TheServices
 ) -> KeyList:
     """The tenant's gateway and service keys, ended ones included."""
-    return KeyList(keys=[_shown(record) for record in await services.keys.list(caller.tenant.no, None)])
+    return KeyList(keys=[shown(services, record) for record in await services.keys.list(caller.tenant.no, None)])
 
 
 @router.post("/keys", operation_id="issueKey", status_code=201, responses=problems())
@@ -242,11 +271,11 @@ async def issue_key(
         body.kind,
         name=body.name,
         scopes=scopes,
-        expires_us=_expiry(services, body.expires_at),
+        expires_us=expiry(services, body.expires_at),
         addresses=body.addresses,
     )
-    _note_issued(caller, record)
-    return _issued(record, token)
+    note_issued(caller, record)
+    return _issued(services, record, token)
 
 
 @router.post("/keys/{keyId}/rotate", operation_id="rotateKey", status_code=201, responses=problems(404, 409))
@@ -259,9 +288,7 @@ async def rotate_key(
     """A new key in place of an old one, which ends after the overlap."""
     old = await _find(services, caller.tenant.no, key_id, None)
     _check_scopes(caller.principal, old.scopes)
-    record, token = await services.access.keys.rotate(old, (body or Rotation()).overlap_seconds)
-    _note_issued(caller, record, in_place_of=key_id)
-    return _issued(record, token)
+    return await _rotated(caller, services, old, body or Rotation())
 
 
 @router.delete("/keys/{keyId}", operation_id="revokeKey", status_code=204, responses=problems(404))

@@ -19,6 +19,7 @@ from ..model.errors import Code, SliceError
 from ..model.permissions import Permission, may
 from ..model.tenancy import Principal, Tenant, User
 from .auditing import Note
+from .client_certificates import client_certificate
 from .services import Services, services_of
 
 SESSION_COOKIE = "tslice_session"
@@ -65,7 +66,7 @@ def require_same_origin(connection: HTTPConnection) -> None:
         raise SliceError(Code.FORBIDDEN, "The request comes from a page of another origin.")
 
 
-def _bearer(connection: HTTPConnection) -> str | None:
+def bearer_of(connection: HTTPConnection) -> str | None:
     """The token of the Authorization or X-API-Key header; None without such a header."""
     authorization = connection.headers.get("authorization")
     if authorization is not None:
@@ -76,20 +77,22 @@ def _bearer(connection: HTTPConnection) -> str | None:
 
 def session_cookie(connection: HTTPConnection) -> str | None:
     """The session's cookie where the request is authenticated by it: a header wins over the cookie."""
-    return connection.cookies.get(SESSION_COOKIE) if _bearer(connection) is None else None
+    return connection.cookies.get(SESSION_COOKIE) if bearer_of(connection) is None else None
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
-    """Who calls. A header wins over the cookie, and a wrong one is not mended by a right cookie.
+    """Who calls. A header wins over the cookie, and the cookie over a certificate; a wrong one is mended by none.
 
     Raises:
         SliceError: UNAUTHENTICATED without a valid credential, FORBIDDEN for a forged request with the cookie.
     """
     access = services_of(connection).access
-    token = _bearer(connection)
+    token, thumbprint = bearer_of(connection), client_certificate(connection.scope)
     if token is not None:
         return await access.bearer(token, client_address(connection))
     cookie = session_cookie(connection)
+    if cookie is None and thumbprint is not None:
+        return await access.certificate(thumbprint, client_address(connection))
     if cookie is None:
         raise SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
     if connection.scope["type"] == "websocket":

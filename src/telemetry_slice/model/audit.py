@@ -42,6 +42,7 @@ class ActorKind(StrEnum):
     GATEWAY = "gateway key"
     SERVICE = "service key"
     CONSOLE = "console"
+    ENROLMENT = "enrolment token"
     SYSTEM = "system job"
     UNKNOWN = "unknown"
 

@@ -42,6 +42,7 @@ class Permission(StrEnum):
     DISCARD_DEAD_LETTERS = "discard dead letters"
     READ_DEVICES = "read devices"
     CREATE_DEVICES = "create devices"
+    PROVISION_DEVICES = "provision devices"
     CHANGE_DEVICES = "change devices"
     DELETE_DEVICES = "delete devices"
     READ_DEVICE_KEYS = "read device keys"
@@ -50,6 +51,9 @@ class Permission(StrEnum):
     READ_KEYS = "read keys"
     ISSUE_KEYS = "issue keys"
     REVOKE_KEYS = "revoke keys"
+    READ_ENROLMENT_TOKENS = "read enrolment tokens"
+    CREATE_ENROLMENT_TOKENS = "create enrolment tokens"
+    REVOKE_ENROLMENT_TOKENS = "revoke enrolment tokens"
     READ_USERS = "read users"
     ADD_USERS = "add users"
     CHANGE_USERS = "change users"
@@ -122,6 +126,7 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.DISCARD_DEAD_LETTERS: _OPERATORS,
     Permission.READ_DEVICES: _READERS,
     Permission.CREATE_DEVICES: _OPERATORS,
+    Permission.PROVISION_DEVICES: _OPERATORS,
     Permission.CHANGE_DEVICES: _OPERATORS,
     Permission.DELETE_DEVICES: _OPERATORS,
     Permission.READ_DEVICE_KEYS: _OPERATORS,
@@ -130,6 +135,9 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.READ_KEYS: _ADMINISTRATORS,
     Permission.ISSUE_KEYS: _ADMINISTRATORS,
     Permission.REVOKE_KEYS: _ADMINISTRATORS,
+    Permission.READ_ENROLMENT_TOKENS: _ADMINISTRATORS,
+    Permission.CREATE_ENROLMENT_TOKENS: _ADMINISTRATORS,
+    Permission.REVOKE_ENROLMENT_TOKENS: _ADMINISTRATORS,
     Permission.READ_USERS: _ADMINISTRATORS,
     Permission.ADD_USERS: _ADMINISTRATORS,
     Permission.CHANGE_USERS: _ADMINISTRATORS,

@@ -70,6 +70,8 @@ class KeyKind(StrEnum):
     DEVICE = "device"
     GATEWAY = "gateway"
     SERVICE = "service"
+    CERTIFICATE = "certificate"
+    """Of a device, too; shown to a proxy that we trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class DeviceKey:
     key_id: str
     device_no: int
     device_id: str
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class GatewayKey:
 
     tenant: Tenant
     key_id: str
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class ServiceKey:
     tenant: Tenant
     key_id: str
     scopes: frozenset[Scope]
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,7 @@ class Duty(StrEnum):
     RETENTION = "retention"
     LEDGER = "ledger"
     BACKFILL = "backfill"
+    EXPIRY = "keys that end soon"
 
 
 @dataclass(frozen=True, slots=True)

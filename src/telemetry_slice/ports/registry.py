@@ -10,6 +10,7 @@ from typing import Protocol
 from ..model.events import TenantNo
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Role, Scope, Tenant
+from .credentials import Credentials
 from .peppers import UnderPeppers
 from .signing_in import SigningIn
 
@@ -123,6 +124,8 @@ class KeyRecord:
     expires_us: int | None
     revoked_us: int | None
     last_used_us: int | None
+    last_address: str | None = None
+    replaced_by: str | None = None
 
 
 class Keys(Protocol):
@@ -150,8 +153,8 @@ class Keys(Protocol):
     async def revoke(self, tenant: TenantNo, key_id: str) -> bool:
         """End the key now; False if the tenant has no such live key."""
 
-    async def touch(self, used: Sequence[tuple[str, int]]) -> None:
-        """Remember (key id, used at µs)."""
+    async def touch(self, used: Sequence[tuple[str, int, str | None]]) -> None:
+        """Remember (key id, used at µs, from which address) where no later use is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +271,9 @@ class Registry(Protocol):
 
     @property
     def keys(self) -> Keys: ...
+
+    @property
+    def credentials(self) -> Credentials: ...
 
     @property
     def accounts(self) -> Accounts: ...

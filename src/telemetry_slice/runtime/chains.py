@@ -1,4 +1,4 @@
-"""The audit without a server: whether its chains hold, and what verbs do to the databases themselves."""
+"""The registry without a server: whether the audit's chains hold, which keys end soon, and what verbs do to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ..engines.sqlite.files import REGISTRY
 from ..engines.sqlite.registry import open_database
 from ..flow.audit import verify
 from ..model.audit import INSTALLATION, Actor, ActorKind, AuditEntry, AuditOutcome, Detail
+from ..model.times import DAY_US, rfc3339
 from ..settings import Settings
+
+SHOWN_KEYS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,21 @@ async def examine_chains(settings: Settings) -> Chains:
         return Chains(len(chains), records, tuple(faults))
     finally:
         registry.close()
+
+
+async def examine_expiring_keys(settings: Settings) -> tuple[int, list[str]]:
+    """How many keys end soon, and what the first of them are called. Raises UnavailableError."""
+    registry, now_us = registry_of(settings), SystemClock().now_us()
+    try:
+        until_us = now_us + settings.key_warning_days * DAY_US
+        count, first = await registry.credentials.expiring.soon(now_us, until_us, SHOWN_KEYS)
+    finally:
+        registry.close()
+    return count, [
+        f"{key.key_id} of {key.tenant.id}{'' if key.device_id is None else f' ({key.device_id})'} on"
+        f" {rfc3339(key.expires_us)[:10]}"
+        for key in first
+    ]
 
 
 async def tell_installation(settings: Settings, action: str, tenant_id: str, detail: Detail) -> None:

@@ -257,6 +257,7 @@ def build_scheduler(settings: Settings) -> Role:
         jobs.signing(signers, settings.signing_key_days),
         jobs.renewal(secrets, databases.registry),
         erasing_of(settings, databases.registry, clock).run,
+        jobs.expiry(databases.registry, settings.key_warning_days),
     ]
     if settings.retention_days is not None:
         duties.append(jobs.retention(databases.store, settings.retention_days))

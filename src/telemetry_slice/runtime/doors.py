@@ -6,20 +6,35 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ..http.app import ASGIApp
+from ..http.client_certificates import ClientCertificates
 from ..http.heads import BoundedHeads
 from ..http.watch import Watch
 from ..settings import Settings
 from .platform import Platform, Role
 
 
+def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The application as it is called from outside: what trusted proxies say is believed, of others it is not."""
+    if settings.trusted_proxies:
+        # The server's types of messages are narrower than the framework's, which are the same messages.
+        trusting: Any = ProxyHeadersMiddleware(cast("Any", app), list(settings.trusted_proxies))
+        app = trusting
+    if settings.client_cert_header is not None:
+        # Outermost: the address of a connection is the proxy's until the proxy's word is taken for it.
+        app = ClientCertificates(app, settings.client_cert_header, settings.trusted_proxies)
+    return app
+
+
 def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """How the doors are served."""
     return uvicorn.Config(
-        app,
+        behind_proxies(app, settings),
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -33,8 +48,7 @@ def uvicorn_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         ws_max_size=64 << 10,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,
         ssl_certfile=settings.tls_cert and str(settings.tls_cert),
         ssl_keyfile=settings.tls_key and str(settings.tls_key),
     )

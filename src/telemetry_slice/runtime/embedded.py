@@ -107,7 +107,9 @@ def build_embedded(settings: Settings) -> Platform:
         await front.flush()
         loops.start(writer.run, guard.watch, erasing.run, *front.housekeeping)
         loops.start(
-            jobs.signing(front.access.signers, settings.signing_key_days), jobs.renewal(front.secrets, registry)
+            jobs.signing(front.access.signers, settings.signing_key_days),
+            jobs.renewal(front.secrets, registry),
+            jobs.expiry(registry, settings.key_warning_days),
         )
         if settings.retention_days is not None:
             loops.start(jobs.retention(store, settings.retention_days))

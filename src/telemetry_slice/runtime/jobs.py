@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from ..engines.sql.registry import Registry
-from ..flow.access import Secrets, Signers
+from ..flow.access import ExpiryWatch, Secrets, Signers
 from ..flow.access.renewal import renew
 from ..flow.audit import Auditor
 from ..flow.history import Ledger, keep_ledger, keep_retention
@@ -24,6 +24,7 @@ from .platform import Loop, every
 log = structlog.get_logger()
 
 ROTATE_EVERY_S = 600.0
+EXPIRY_EVERY_S = 60.0
 BACKFILL_EVERY_S = 30.0
 BACKFILL_PAUSE_S = 0.05
 """Between two steps the database belongs to the senders."""
@@ -66,6 +67,11 @@ class Jobs:
                 await asyncio.sleep(ROTATE_EVERY_S)
 
         return run
+
+    def expiry(self, registry: Registry, days: int) -> Loop:
+        """The tenants of keys that end within so many days are warned."""
+        watch = ExpiryWatch(registry.credentials.expiring, registry.audit, self._clock, days * DAY_US)
+        return partial(every, EXPIRY_EVERY_S, watch.look)
 
     def retention(self, store: EventStore, days: int) -> Loop:
         """Readings recorded more than so many days ago are deleted."""

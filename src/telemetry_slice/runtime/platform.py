@@ -30,7 +30,7 @@ from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
-from ..model.times import to_us
+from ..model.times import DAY_US, to_us
 from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
@@ -231,6 +231,7 @@ class Front:
             post=post,
             public_url=settings.public_url,
             providers=providers_of(settings, clock),
+            key_warning_us=settings.key_warning_days * DAY_US,
         )
         self.auditor = Auditor(registry.audit)
         self.gate = Gate(queue, registry.devices, limiter, bus, clock, gate_settings(settings))

@@ -9,6 +9,7 @@ import os
 import re
 from base64 import b64decode
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -177,6 +178,11 @@ class Settings(BaseSettings):
         (),
         description="Addresses or networks, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
+    client_cert_header: Literal["Client-Cert", "X-Forwarded-Client-Cert"] | None = Field(
+        None,
+        description="Header in which the trusted proxies say which client certificate they have verified: Client-Cert"
+        " (RFC 9440) or X-Forwarded-Client-Cert (Envoy, with Hash). Unset = none is believed.",
+    )
 
     limit_key_per_second: PerSecond = Field(100, description="Requests a second per key; 0 = none.")
     limit_tenant_per_second: PerSecond = Field(1_000, description="Requests a second per tenant; 0 = none.")
@@ -268,6 +274,9 @@ class Settings(BaseSettings):
     signing_key_days: int = Field(
         30, ge=1, le=365, description="Days that a key signs access tokens before the next one does."
     )
+    key_warning_days: int = Field(
+        14, ge=1, le=365, description="Days before a key ends from which on everybody concerned is told."
+    )
     metrics_token: str | None = Field(
         None, description="Bearer token for /metrics; without it only loopback may read it."
     )
@@ -349,6 +358,13 @@ class Settings(BaseSettings):
             raise ValueError("TSLICE_TLS_CERT and TSLICE_TLS_KEY are given together or not at all")
         if self.smtp_url is not None and (self.smtp_from is None or self.public_url is None):
             raise ValueError("TSLICE_SMTP_URL needs TSLICE_SMTP_FROM and TSLICE_PUBLIC_URL")
+        if self.client_cert_header is not None:
+            if not self.trusted_proxies:
+                raise ValueError("TSLICE_CLIENT_CERT_HEADER needs TSLICE_TRUSTED_PROXIES: nobody else is believed")
+            try:
+                [ip_network(proxy, strict=False) for proxy in self.trusted_proxies]
+            except ValueError as error:
+                raise ValueError(f"TSLICE_CLIENT_CERT_HEADER needs addresses of proxies: {error}") from None
         if self.v1_sunset is not None:
             if self.v1_deprecation is None:
                 raise ValueError("TSLICE_V1_SUNSET needs TSLICE_V1_DEPRECATION")

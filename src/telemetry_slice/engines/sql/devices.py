@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, tuple_
+from sqlalchemy import Column, Connection, Table, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
@@ -39,12 +39,16 @@ def search_text(device_id: str, label: str, location: str) -> str:
     return f"{device_id}\n{label}\n{location}".casefold()
 
 
-def _insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the rows whose unique key is not there yet."""
-    if connection.dialect.name == "sqlite":
-        connection.execute(sqlite_insert(table).on_conflict_do_nothing(), rows)
-    else:
-        connection.execute(postgresql_insert(table).on_conflict_do_nothing(), rows)
+def insert_new(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *returning: Column[Any]
+) -> Sequence[AnyRow]:
+    """Insert the rows whose unique key is not there yet; `returning` of those."""
+    insert_into = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    inserted = insert_into(table).on_conflict_do_nothing()
+    if not returning:
+        connection.execute(inserted, rows)
+        return ()
+    return connection.execute(inserted.returning(*returning), rows).all()
 
 
 def with_tags(connection: Connection, rows: Iterable[AnyRow]) -> list[Device]:
@@ -127,7 +131,7 @@ class SqlDevices:
         ]
 
         def work(connection: Connection) -> dict[str, Device]:
-            _insert_new(connection, devices, rows)
+            insert_new(connection, devices, rows)
             return _resolve(connection, tenant, device_ids)
 
         return await self._database.write(work, tenant=tenant)

@@ -14,13 +14,20 @@ from ...model.events import TenantNo
 from ...model.placement import Placement
 from ...ports.erasing import Erasure
 from .database import AnyRow, Database
+from .enrolment_tables import enrolment_tokens
 from .erasure_tables import erasures
 from .registry_tables import accounts, devices, keys, memberships, sessions, tenants
 from .signing_in_tables import links
 
 AT_ONCE = 2_000
 BEING_ERASED = "The tenant is being erased."
-_COUNTED: Mapping[str, Table] = {"devices": devices, "keys": keys, "members": memberships, "links": links}
+_COUNTED: Mapping[str, Table] = {
+    "devices": devices,
+    "keys": keys,
+    "members": memberships,
+    "links": links,
+    "enrolment tokens": enrolment_tokens,
+}
 
 
 class SqlErasures:
@@ -120,6 +127,7 @@ class SqlErasures:
             # Somebody may have joined meanwhile, by what another process still believed.
             gone = self._remove_people(connection, tenant)
             gone += connection.execute(links.delete().where(links.c.tenant_no == tenant)).rowcount
+            gone += connection.execute(enrolment_tokens.delete().where(enrolment_tokens.c.tenant_no == tenant)).rowcount
             for table, number in ((keys, keys.c.key_id), (devices, devices.c.device_no)):
                 some = select(number).where(table.c.tenant_no == tenant).limit(AT_ONCE)
                 gone += connection.execute(table.delete().where(table.c.tenant_no == tenant, number.in_(some))).rowcount

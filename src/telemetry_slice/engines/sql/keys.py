@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, text
+from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
@@ -34,13 +35,24 @@ _SELECT = select(
     keys.c.expires_us,
     keys.c.revoked_us,
     keys.c.last_used_us,
+    keys.c.last_address,
+    keys.c.replaced_by,
 ).select_from(_FROM)
 # Built once: every key in use is read every few seconds.
 _FIND = _SELECT.where(keys.c.key_id.in_(bindparam("key_ids", expanding=True)))
 # The same where keys are walled off until their tenant is known; migrations/registry/postgresql.
-_FIND_BEHIND_WALLS = text(f"SELECT {', '.join(_SELECT.selected_columns.keys())} FROM keys_named(:key_ids)")
-_TOUCH = keys.update().where(keys.c.key_id == bindparam("used_key")).values(last_used_us=bindparam("used_us"))
-_TOUCH_BEHIND_WALLS = text("SELECT touch_keys(:key_ids, :used_us)")
+_NAMES = [column.name for column in _SELECT.selected_columns]
+_WHOLE = ("device_id" if name == "device_id" else f"(kept).{name}" for name in _NAMES)
+_FIND_BEHIND_WALLS = text(f"SELECT {', '.join(_WHOLE)} FROM keys_whole(:key_ids)")
+_TOUCH = (
+    keys.update()
+    .where(
+        keys.c.key_id == bindparam("used_key"),
+        keys.c.last_used_us.is_(None) | (keys.c.last_used_us <= bindparam("used_us")),
+    )
+    .values(last_used_us=bindparam("used_us"), last_address=bindparam("used_from"))
+)
+_TOUCH_BEHIND_WALLS = text("SELECT use_keys(:key_ids, :used_us, :used_from)")
 _TENANTS = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
@@ -93,26 +105,28 @@ class SqlKeys:
 
         def work(connection: Connection) -> None:
             if replaces is not None:
-                _end(connection, record.tenant.no, *replaces, now_us)
+                _end(connection, record, *replaces, now_us)
             if record.device_no is not None:
-                _check_device(connection, record.tenant.no, record.device_no, now_us)
-            connection.execute(
-                keys.insert().values(
-                    key_id=record.key_id,
-                    tenant_no=record.tenant.no,
-                    device_no=record.device_no,
-                    kind=record.kind,
-                    name=record.name,
-                    scopes=" ".join(sorted(record.scopes)),
-                    addresses=" ".join(record.addresses),
-                    mac=record.mac,
-                    created_us=record.created_us,
-                    expires_us=record.expires_us,
-                    revoked_us=record.revoked_us,
-                    last_used_us=record.last_used_us,
-                    pepper=pepper,
-                )
+                _check_device(connection, record, now_us)
+            added = keys.insert().values(
+                key_id=record.key_id,
+                tenant_no=record.tenant.no,
+                device_no=record.device_no,
+                kind=record.kind,
+                name=record.name,
+                scopes=" ".join(sorted(record.scopes)),
+                addresses=" ".join(record.addresses),
+                mac=record.mac,
+                created_us=record.created_us,
+                expires_us=record.expires_us,
+                revoked_us=record.revoked_us,
+                last_used_us=record.last_used_us,
+                pepper=pepper,
             )
+            try:
+                connection.execute(added)
+            except IntegrityError:
+                raise SliceError(Code.CONFLICT, "This is registered already.") from None
 
         await self._database.write(work, tenant=record.tenant.no)
 
@@ -146,45 +160,57 @@ class SqlKeys:
         )
         return await self._database.write(lambda connection: connection.execute(ended).rowcount > 0, tenant=tenant)
 
-    async def touch(self, used: Sequence[tuple[str, int]]) -> None:
+    async def touch(self, used: Sequence[tuple[str, int, str | None]]) -> None:
         if not used:
             return
         # In one order: two who write down the same keys wait for one another instead of crosswise.
-        times = dict(sorted(used))
+        last = {key_id: (used_us, address) for key_id, used_us, address in sorted(used, key=lambda use: use[:2])}
 
         def work(connection: Connection) -> None:
             if connection.dialect.name == "postgresql":
-                connection.execute(_TOUCH_BEHIND_WALLS, {"key_ids": list(times), "used_us": list(times.values())})
+                used_us, used_from = zip(*last.values(), strict=True)
+                told = {"key_ids": list(last), "used_us": list(used_us), "used_from": list(used_from)}
+                connection.execute(_TOUCH_BEHIND_WALLS, told)
             else:
-                connection.execute(_TOUCH, [{"used_key": key, "used_us": used_us} for key, used_us in times.items()])
+                uses = [{"used_key": key, "used_us": at_us, "used_from": come} for key, (at_us, come) in last.items()]
+                connection.execute(_TOUCH, uses)
 
         await self._database.write(work)
 
 
-def _end(connection: Connection, tenant: TenantNo, key_id: str, at_us: int, now_us: int) -> None:
-    """Let a live key end at `at_us` at the latest. Raises SliceError CONFLICT if it is not live."""
-    found = connection.execute(
-        select(keys.c.expires_us).where(keys.c.tenant_no == tenant, keys.c.key_id == key_id, is_live(now_us))
-    ).one_or_none()
-    if found is None:
+def _end(connection: Connection, record: KeyRecord, key_id: str, at_us: int, now_us: int) -> None:
+    """Let a live key, which `record` replaces, end at `at_us` at the latest.
+
+    Raises SliceError CONFLICT if it is not live.
+    """
+    named = and_(keys.c.tenant_no == record.tenant.no, keys.c.key_id == key_id, is_live(now_us))
+    ended = keys.update().where(named).values(expires_us=ends_by(at_us), replaced_by=record.key_id)
+    if connection.execute(ended).rowcount <= 0:
         raise SliceError(Code.CONFLICT, "This key has ended; it cannot be rotated.")
-    if found.expires_us is None or found.expires_us > at_us:
-        connection.execute(
-            keys.update().where(keys.c.tenant_no == tenant, keys.c.key_id == key_id).values(expires_us=at_us)
-        )
 
 
-def _check_device(connection: Connection, tenant: TenantNo, device_no: int, now_us: int) -> None:
+def ends_by(at_us: int) -> ColumnElement[int]:
+    """When a key ends that ends at `at_us` at the latest."""
+    return case((keys.c.expires_us < at_us, keys.c.expires_us), else_=at_us)
+
+
+def _check_device(connection: Connection, record: KeyRecord, now_us: int) -> None:
     # Taking the device's row makes two issues at once wait for one another where several writers exist.
     live = connection.execute(
         select(devices.c.device_no)
-        .where(devices.c.tenant_no == tenant, devices.c.device_no == device_no, devices.c.deleted_us.is_(None))
+        .where(
+            devices.c.tenant_no == record.tenant.no,
+            devices.c.device_no == record.device_no,
+            devices.c.deleted_us.is_(None),
+        )
         .with_for_update()
     ).one_or_none()
     if live is None:
         raise SliceError(Code.NOT_FOUND, "There is no such device.")
     count = connection.execute(
-        select(func.count()).select_from(keys).where(keys.c.device_no == device_no, is_live(now_us))
+        select(func.count())
+        .select_from(keys)
+        .where(keys.c.device_no == record.device_no, keys.c.kind == record.kind, is_live(now_us))
     ).scalar_one()
     if count >= MAX_LIVE_DEVICE_KEYS:
         raise SliceError(Code.CONFLICT, f"A device has at most {MAX_LIVE_DEVICE_KEYS} live keys; revoke one first.")

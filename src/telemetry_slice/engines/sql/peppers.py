@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Update, select, text
 
 from ...model.events import TenantNo
+from ...model.tenancy import KeyKind
 from .accounts import has_walls
 from .database import Database
 from .keys import is_live
@@ -46,7 +47,7 @@ class SqlUnderPeppers:
     async def keys_under_others(self, pepper: str, now_us: int, limit: int) -> Sequence[str]:
         others = (
             select(keys.c.key_id)
-            .where(keys.c.pepper.is_distinct_from(pepper), is_live(now_us))
+            .where(keys.c.pepper.is_distinct_from(pepper), keys.c.kind != KeyKind.CERTIFICATE, is_live(now_us))
             .order_by(keys.c.key_id)
             .limit(limit)
         )

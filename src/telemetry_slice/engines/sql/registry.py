@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...ports.edge import Clock
 from .accounts import SqlAccounts, SqlFirstRun
 from .audit import SqlAudit
+from .credentials import SqlCredentials, credentials_over
 from .database import Database
 from .devices import SqlDevices
 from .erasures import SqlErasures
@@ -25,6 +26,7 @@ class Registry:
     tenants: SqlTenants
     devices: SqlDevices
     keys: SqlKeys
+    credentials: SqlCredentials
     accounts: SqlAccounts
     sessions: SqlSessions
     first_run: SqlFirstRun
@@ -45,6 +47,7 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         tenants=SqlTenants(database, clock),
         devices=SqlDevices(database, clock),
         keys=SqlKeys(database, clock),
+        credentials=credentials_over(database, clock),
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database),
         first_run=SqlFirstRun(database),

@@ -87,6 +87,11 @@ keys = Table(
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
     Column("last_used_us", BigInteger),
+    Column("last_address", TEXT),
+    # The key that follows it, once there is one.
+    Column("replaced_by", TEXT),
+    # When its tenant was told that it ends soon.
+    Column("warned_us", BigInteger),
     # The name of the pepper under which `mac` was made; NULL: that of the first release.
     Column("pepper", TEXT),
     Index(None, "tenant_no", "device_no"),

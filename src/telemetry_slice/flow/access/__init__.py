@@ -13,15 +13,19 @@ from ...model.times import SECOND_US
 from ...ports.edge import Clock
 from ...ports.post import Post
 from ...ports.registry import Registry
-from .keys import PREFIX, UNAUTHENTICATED_DETAIL, KeyRing, unauthenticated
+from .enrolment import EnrolmentDesk
+from .expiry import ExpiryWatch
+from .keys import UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
 from .links import OneTimeLinks
 from .oidc import AWAY_S, Arrival, ProviderSignIns
 from .passwords import MAX_PASSWORD, MIN_PASSWORD
 from .people import People
 from .profile import Profile, ReusedTokenError, SignIn, Tokens
 from .provider import Provider, Refusal, RefusedError, Remote
+from .provisioning import Provisioner
 from .second_factor import SecondFactors
 from .signing import Signers
+from .texts import PREFIX
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "UNAUTHENTICATED_DETAIL",
     "Access",
     "Arrival",
+    "ExpiryWatch",
     "Profile",
     "Provider",
     "Refusal",
@@ -84,6 +89,8 @@ class Access:
 
     Attributes:
         keys: issue, rotate, revoke, forget.
+        provisioner: many devices at once, each with its key.
+        enrolment: devices that register themselves.
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
         second_factors: codes beside the password.
@@ -100,6 +107,7 @@ class Access:
         post: Post | None = None,
         public_url: str | None = None,
         providers: Sequence[Remote] = (),
+        key_warning_us: int = WARNING_US,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`post` sends links, which then begin with `public_url`; people sign in with `providers`, too."""
@@ -108,7 +116,16 @@ class Access:
         self._clock = clock
         self._console = Signer(secrets.signing_key)
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
-        self.keys = KeyRing(registry.keys, registry.under_peppers, secrets.peppers, clock, monotonic=monotonic)
+        self.keys = KeyRing(
+            registry.keys,
+            registry.under_peppers,
+            secrets.peppers,
+            clock,
+            warning_us=key_warning_us,
+            monotonic=monotonic,
+        )
+        self.provisioner = Provisioner(registry.credentials.provisioning, self.keys, clock)
+        self.enrolment = EnrolmentDesk(registry.credentials.enrolment, self.keys, clock, monotonic=monotonic)
         self.second_factors = SecondFactors(
             registry.signing_in.second_factors, secrets.peppers, clock, monotonic=monotonic
         )
@@ -134,6 +151,10 @@ class Access:
             UnavailableError: the registry cannot be reached and the key was not verified lately.
         """
         return await self.keys.find(token, address)
+
+    async def certificate(self, thumbprint: bytes, address: str | None = None) -> KeyPrincipal:
+        """The device that a certificate (its SHA-256) stands for; the raises are those of `key`."""
+        return await self.keys.certificate(thumbprint, address)
 
     async def bearer(self, token: str, address: str | None = None) -> Principal:
         """The principal of a key or of an access token. Raises SliceError UNAUTHENTICATED."""

@@ -1,17 +1,14 @@
 """Keys of devices, gateways and services: their text, their cache, their issue and revocation.
 
-A key is `tsk_` + id (10) + `_` + secret (32 characters base62, 190 bits) + checksum (6). The checksum lets a mistyped
-key be refused without a look-up; the registry keeps an HMAC of the whole.
+The registry keeps an HMAC of a key's text, and of a certificate its thumbprint.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import re
-import secrets
 import time
-import zlib
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,14 +21,15 @@ from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
 from ...model.peppers import Peppers
 from ...model.tenancy import Device, DeviceKey, GatewayKey, KeyKind, KeyPrincipal, Scope, ServiceKey, Tenant
-from ...model.times import SECOND_US
+from ...model.times import DAY_US, SECOND_US
 from ...ports.edge import Clock
 from ...ports.peppers import UnderPeppers
 from ...ports.registry import KeyRecord, Keys
+from .texts import key_id_of, new_token, token_of
 
 UNAUTHENTICATED_DETAIL = "The request needs a valid key, token or session."
-PREFIX = "tsk_"
 FRESH_S = 4.0
+WARNING_US = 14 * DAY_US
 _RENEW_S = 2.0
 _MAX_RENEWED = 500
 REFUSED_S = 2.0
@@ -41,8 +39,8 @@ OUTAGE_VERIFIED_S = 24 * 3600.0
 OUTAGE_S = 600.0
 _MAX_VERIFIED = 20_000
 _MAX_REFUSED = 20_000
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKEN = re.compile(r"tsk_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
+_MAX_USED = 50_000
+"""Uses that wait to be written down; what is used beyond them is written down later."""
 
 
 def unauthenticated() -> SliceError:
@@ -50,40 +48,20 @@ def unauthenticated() -> SliceError:
     return SliceError(Code.UNAUTHENTICATED, UNAUTHENTICATED_DETAIL)
 
 
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
-
-
-def _checksum(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits = _BASE62[digit] + digits
-    return digits
-
-
-def new_token() -> tuple[str, str]:
-    """A fresh key: (key id, whole text)."""
-    key_id = _random(10)
-    body = f"{PREFIX}{key_id}_{_random(32)}"
-    return key_id, body + _checksum(body)
-
-
-def key_id_of(token: str) -> str | None:
-    """The id within a well-formed key with the right checksum, None for anything else."""
-    found = _TOKEN.fullmatch(token)
-    return found[1] if found and _checksum(token[:-6]) == found[2] else None
+def certificate_id(thumbprint: bytes) -> str:
+    """What a certificate is called among keys: the `x5t#S256` of RFC 8705."""
+    return f"x5t_{urlsafe_b64encode(thumbprint).rstrip(b'=').decode()}"
 
 
 def principal_of(record: KeyRecord) -> KeyPrincipal:
     """Who the bearer of the key is."""
     if record.kind == KeyKind.GATEWAY:
-        return GatewayKey(record.tenant, record.key_id)
+        return GatewayKey(record.tenant, record.key_id, record.expires_us)
     if record.kind == KeyKind.SERVICE:
-        return ServiceKey(record.tenant, record.key_id, record.scopes)
+        return ServiceKey(record.tenant, record.key_id, record.scopes, record.expires_us)
     if record.device_no is None or record.device_id is None:
         raise ValueError(f"device key {record.key_id} without a device")
-    return DeviceKey(record.tenant, record.key_id, record.device_no, record.device_id)
+    return DeviceKey(record.tenant, record.key_id, record.device_no, record.device_id, record.expires_us)
 
 
 @dataclass(slots=True)
@@ -97,6 +75,8 @@ class _Verified:
     expires_us: int | None
     verified: float
     fresh_until: float
+    address: str | None = None
+    """Where it was used from last."""
 
 
 def _admits(networks: tuple[IPv4Network | IPv6Network, ...], address: str | None) -> bool:
@@ -127,6 +107,9 @@ class KeyRing:
     A verified key is trusted for at most `FRESH_S` from before the registry was read, so that a revocation elsewhere
     takes effect within that time; a change made here takes effect at once. When the registry cannot be reached, keys
     verified within the last day are trusted for up to ten minutes of outage.
+
+    Attributes:
+        warning_us: for so long before its end it is said of a key that it ends soon.
     """
 
     def __init__(
@@ -136,12 +119,14 @@ class KeyRing:
         peppers: Peppers,
         clock: Clock,
         *,
+        warning_us: int = WARNING_US,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
         self._under_peppers = under_peppers
         self._peppers = peppers
         self._clock = clock
+        self.warning_us = warning_us
         self._now = monotonic
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()
@@ -150,7 +135,7 @@ class KeyRing:
         self._due: set[str] = set()
         self._generation = 0
         self._outage_since: float | None = None
-        self._used: dict[str, int] = {}
+        self._used: dict[str, tuple[int, str | None]] = {}
         self._outdated: dict[str, tuple[TenantNo, bytes, bytes]] = {}
         """Of a key that was made under another pepper: its tenant, its HMAC, and the one under the current pepper."""
 
@@ -159,18 +144,19 @@ class KeyRing:
 
         Raises SliceError UNAUTHENTICATED if the key may not be used from `address`.
         """
-        known = self._verified.get(token[4:14])
+        key_id = token[4:14]
+        return self._fresh(key_id, sha256(token.encode()).digest(), address) if key_id in self._verified else None
+
+    def _fresh(self, key_id: str, digest: bytes, address: str | None) -> KeyPrincipal | None:
+        known = self._verified.get(key_id)
         now = self._now()
-        if (
-            known is None
-            or known.fresh_until < now
-            or not hmac.compare_digest(known.digest, sha256(token.encode()).digest())
-        ):
+        if known is None or known.fresh_until < now or not hmac.compare_digest(known.digest, digest):
             return None
         if known.networks and not _admits(known.networks, address):
             raise unauthenticated()
+        known.address = address
         if known.fresh_until - now < _RENEW_S:
-            self._due.add(token[4:14])
+            self._due.add(key_id)
         return known.principal
 
     async def find(self, token: str, address: str | None) -> KeyPrincipal:
@@ -186,13 +172,23 @@ class KeyRing:
         key_id = key_id_of(token)
         if key_id is None:
             raise unauthenticated()
-        digest = sha256(token.encode()).digest()
+        return await self._find(key_id, sha256(token.encode()).digest(), self._peppers.macs(token.encode()), address)
+
+    async def certificate(self, thumbprint: bytes, address: str | None) -> KeyPrincipal:
+        """The principal of a certificate, of which its bearer has proved to have the private key. Raises as `find`."""
+        key_id = certificate_id(thumbprint)
+        digest = sha256(key_id.encode()).digest()
+        principal = self._fresh(key_id, digest, address)
+        return principal or await self._find(key_id, digest, (thumbprint,), address)
+
+    async def _find(self, key_id: str, digest: bytes, macs: Sequence[bytes], address: str | None) -> KeyPrincipal:
+        """`digest` is of what was shown; of it the registry must have one of `macs`, and better the first."""
         if self._refused.get(digest, 0.0) > self._now():
             raise unauthenticated()
         loop = asyncio.get_running_loop()
         if digest not in self._reading:
             # Whoever else comes with this key while the registry is asked waits for the same answer.
-            self._reading[digest] = loop.time(), asyncio.ensure_future(self._read(token, key_id, digest))
+            self._reading[digest] = loop.time(), asyncio.ensure_future(self._read(key_id, digest, macs))
             self._reading[digest][1].add_done_callback(partial(self._has_read, digest))
         asked, reading = self._reading[digest]
         verified = self._verified.get(key_id)
@@ -203,7 +199,14 @@ class KeyRing:
             known = await asyncio.shield(reading)
         if known is None or not _admits(known.networks, address):
             raise unauthenticated()
+        known.address = address
+        self._note_use(key_id, address)
         return known.principal
+
+    def _note_use(self, key_id: str, address: str | None) -> None:
+        """To be written down with the others: no use costs a statement of its own."""
+        if key_id in self._used or len(self._used) < _MAX_USED:
+            self._used[key_id] = self._clock.now_us(), address
 
     def _has_read(self, digest: bytes, reading: asyncio.Future[_Verified | None]) -> None:
         del self._reading[digest]
@@ -211,7 +214,7 @@ class KeyRing:
         if not reading.cancelled():
             reading.exception()
 
-    async def _read(self, token: str, key_id: str, digest: bytes) -> _Verified | None:
+    async def _read(self, key_id: str, digest: bytes, macs: Sequence[bytes]) -> _Verified | None:
         """Ask the registry; remember the answer unless something was changed meanwhile.
 
         Keys in use that will be stale soon are asked for along with it: a thousand devices cost a few look-ups.
@@ -230,8 +233,9 @@ class KeyRing:
                 self._renew(known_id, records.get(known_id), began, now_us)
         record = records.get(key_id)
         # The comparison is made for unknown ids, too, so that they take as long.
-        pepper = self._peppers.fits(token.encode(), record.mac if record else bytes(32))
-        right = pepper is not None
+        kept = record.mac if record else bytes(32)
+        fits = [hmac.compare_digest(mac, kept) for mac in macs]
+        right = any(fits)
         if record is None or not right or not _is_live(record, now_us):
             self._refused[digest] = began + REFUSED_S
             if len(self._refused) > _MAX_REFUSED:
@@ -242,9 +246,8 @@ class KeyRing:
         known = _verified(record, digest, began, now_us)
         if generation == self._generation:
             self._remember(known)
-        self._used[key_id] = now_us
-        if pepper != self._peppers.current and len(self._outdated) < _MAX_VERIFIED:
-            self._outdated[key_id] = (record.tenant.no, record.mac, self._peppers.mac(token.encode()))
+        if not fits[0] and len(self._outdated) < _MAX_VERIFIED:
+            self._outdated[key_id] = record.tenant.no, kept, macs[0]
         return known
 
     def _remember(self, known: _Verified) -> None:
@@ -262,8 +265,10 @@ class KeyRing:
         if record is None or record.mac != known.mac or not _is_live(record, now_us):
             del self._verified[key_id]
             return
-        self._remember(_verified(record, known.digest, began, now_us))
-        self._used[key_id] = now_us
+        renewed = _verified(record, known.digest, began, now_us)
+        renewed.address = known.address
+        self._remember(renewed)
+        self._note_use(key_id, known.address)
 
     def _trusted_in_outage(self, key_id: str, digest: bytes) -> _Verified | None:
         now = self._now()
@@ -317,20 +322,66 @@ class KeyRing:
         await self._keys.add(record, pepper=self._peppers.name)
         return record, token
 
-    async def rotate(self, old: KeyRecord, overlap_s: int) -> tuple[KeyRecord, str]:
-        """A new key like `old`, which ends after the overlap; a lifetime of its own is granted anew.
+    async def register_certificate(
+        self, tenant: Tenant, device: Device, thumbprint: bytes, *, name: str, expires_us: int | None
+    ) -> KeyRecord:
+        """Let a certificate (its SHA-256) stand for a device.
+
+        Raises SliceError CONFLICT when it is registered already, or the device would have more than two live ones.
+        """
+        record = KeyRecord(
+            key_id=certificate_id(thumbprint),
+            kind=KeyKind.CERTIFICATE,
+            tenant=tenant,
+            device_no=device.no,
+            device_id=device.id,
+            name=name,
+            scopes=frozenset({Scope.INGEST}),
+            addresses=(),
+            mac=thumbprint,
+            created_us=self._clock.now_us(),
+            expires_us=expires_us,
+            revoked_us=None,
+            last_used_us=None,
+        )
+        try:
+            await self._keys.add(record, pepper=None)
+        finally:
+            self.forget_key(record.key_id)
+        return record
+
+    async def rotate(self, old: KeyRecord, old_end_us: int, *, expires_us: int | None = None) -> tuple[KeyRecord, str]:
+        """A new key like `old`, which ends at `old_end_us` at the latest; a lifetime of its own is granted anew, unless
+        `expires_us` says when the new one ends.
 
         Raises SliceError CONFLICT if `old` is not live, or when a device would have more than two live keys.
         """
         now_us = self._clock.now_us()
-        expires_us = None if old.expires_us is None else now_us + old.expires_us - old.created_us
-        record, token = self._new(replace(old, created_us=now_us, expires_us=expires_us, last_used_us=None))
-        replaces = (old.key_id, now_us + overlap_s * SECOND_US)
+        if expires_us is None and old.expires_us is not None:
+            expires_us = now_us + old.expires_us - old.created_us
+        unused = replace(old, last_used_us=None, last_address=None)
+        record, token = self._new(replace(unused, created_us=now_us, expires_us=expires_us))
         try:
-            await self._keys.add(record, pepper=self._peppers.name, replaces=replaces)
+            await self._keys.add(record, pepper=self._peppers.name, replaces=(old.key_id, old_end_us))
         finally:
             self.forget_key(old.key_id)
         return record, token
+
+    def ends_soon(self, record: KeyRecord) -> bool:
+        """Whether a key is live, ends soon, and is followed by none."""
+        now_us, ends_us = self._clock.now_us(), record.expires_us
+        is_ending = ends_us is not None and ends_us <= now_us + self.warning_us
+        return is_ending and record.replaced_by is None and _is_live(record, now_us)
+
+    def made_of(self, seed: bytes) -> tuple[str, str, bytes]:
+        """The key that comes of `seed`, now and whenever it is asked for again under this pepper: id, text, and MAC."""
+        key_id, token = token_of(self._peppers.current, seed)
+        return key_id, token, self._peppers.mac(token.encode())
+
+    @property
+    def pepper(self) -> str:
+        """The name of the one under which MACs are made now."""
+        return self._peppers.name
 
     def _new(self, record: KeyRecord) -> tuple[KeyRecord, str]:
         key_id, token = new_token()
@@ -365,7 +416,7 @@ class KeyRing:
         """Tell the registry which keys were used since the last call; those under another pepper are kept anew."""
         if self._used:
             used, self._used = self._used, {}
-            await self._keys.touch(list(used.items()))
+            await self._keys.touch([(key_id, *use) for key_id, use in used.items()])
         while self._outdated:
             key_id, (tenant, old, new) = next(iter(self._outdated.items()))
             await self._under_peppers.rehash_key(tenant, key_id, old, new, self._peppers.name)

@@ -17,8 +17,9 @@ from ...ports.post import Post
 from ...ports.registry import Account, Registry
 from ...ports.signing_in import Link, LinkKind
 from .passwords import Brake
-from .people import People, digest_of
+from .people import People
 from .profile import SignIn
+from .texts import digest_of
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ...model.errors import Code, SliceError
+from ...model.errors import Code, SliceError, invalid
 
 T = TypeVar("T")
 
@@ -20,6 +20,13 @@ MAX_PASSWORD = 256
 _MEMORY_KIB = 19_456
 _PASSES = 2
 _MAX_WAITING = 64
+
+
+def check_password(password: str, pointer: str = "/password") -> str:
+    """The password, if it is long enough. Raises SliceError INVALID."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise invalid(pointer, f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    return password
 
 
 class Passwords:
@@ -68,10 +75,18 @@ class Passwords:
 class Brake:
     """Lets each name try `burst` times, then once every `per_s / burst` seconds. What succeeded is given back."""
 
-    def __init__(self, burst: int, per_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        burst: int,
+        per_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        doing: str = "sign in",
+    ) -> None:
         self._step = per_s / burst
         self._window = per_s
         self._now = monotonic
+        self._doing = doing
         self._due: dict[str, float] = {}
 
     def take(self, name: str) -> None:
@@ -81,9 +96,9 @@ class Brake:
         if due - now > self._window + self._step / 2:
             raise SliceError(
                 Code.QUOTA_EXCEEDED,
-                "Too many attempts to sign in.",
+                f"Too many attempts to {self._doing}.",
                 retry_after_s=due - now - self._window,
-                policy="sign-in",
+                policy=self._doing.replace(" ", "-"),
             )
         if len(self._due) >= 50_000:
             self._due = {kept: at for kept, at in self._due.items() if at > now}

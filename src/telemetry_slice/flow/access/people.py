@@ -8,12 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import structlog
 
-from ...model.errors import Code, SliceError, UnavailableError, invalid
+from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
 from ...model.tenancy import Role, User
 from ...model.times import DAY_US, SECOND_US
@@ -21,10 +20,11 @@ from ...ports.edge import Clock
 from ...ports.registry import Account, Membership, Registry, Session, SessionKind
 from ...ports.signing_in import OpenSignIn
 from .keys import unauthenticated
-from .passwords import MAX_PASSWORD, MIN_PASSWORD, Brake, Passwords
+from .passwords import Brake, Passwords, check_password
 from .profile import Profile, ReusedTokenError, SignIn, Tokens
 from .second_factor import SecondFactors
 from .signing import Signers
+from .texts import digest_of
 from .tokens import LIFETIME_S, Claims
 
 log = structlog.get_logger()
@@ -37,22 +37,6 @@ _TOUCH_AFTER_US = 60 * SECOND_US
 _OFFER_US = DAY_US
 _FRESH_S = 4.0
 _MAX_KNOWN = 5_000
-
-
-def check_password(password: str, pointer: str = "/password") -> str:
-    """The password, if it is long enough. Raises SliceError INVALID."""
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise invalid(pointer, f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
-    return password
-
-
-def digest_of(token: str) -> bytes:
-    """What the registry keeps of a token that was drawn at random."""
-    return sha256(token.encode()).digest()
-
-
-def _expiry(now_us: int, started_us: int) -> int:
-    return min(now_us + SESSION_US, started_us + LONGEST_US)
 
 
 def _bound(known: OrderedDict[Any, Any]) -> None:

@@ -31,7 +31,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = registry, pg_temp AS
 $$ UPDATE keys SET pepper = named WHERE pepper IS NULL $$;
 CREATE FUNCTION keys_under_other_peppers(named text, now_us bigint, most integer) RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = registry, pg_temp AS $$
-    SELECT k.key_id FROM keys k WHERE k.pepper IS DISTINCT FROM named AND k.revoked_us IS NULL
+    SELECT k.key_id FROM keys k WHERE k.pepper IS DISTINCT FROM named AND k.kind <> 'certificate' AND k.revoked_us IS NULL
         AND (k.expires_us IS NULL OR k.expires_us > now_us) ORDER BY k.key_id LIMIT most
 $$;
 CREATE FUNCTION second_factors_after(after text, most integer) RETURNS TABLE (user_id text, sealed text)

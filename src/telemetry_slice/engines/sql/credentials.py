@@ -1,0 +1,27 @@
+"""What the registry keeps about credentials of devices beyond single keys, over its database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ports.edge import Clock
+from .database import Database
+from .enrolment import SqlEnrolmentTokens
+from .expiring import SqlExpiringKeys
+from .provisioning import SqlProvisioning
+
+
+@dataclass(frozen=True, slots=True)
+class SqlCredentials:
+    """`ports.credentials.Credentials`."""
+
+    expiring: SqlExpiringKeys
+    provisioning: SqlProvisioning
+    enrolment: SqlEnrolmentTokens
+
+
+def credentials_over(database: Database, clock: Clock) -> SqlCredentials:
+    """The ports of a registry that is up to date."""
+    return SqlCredentials(
+        SqlExpiringKeys(database), SqlProvisioning(database, clock), SqlEnrolmentTokens(database, clock)
+    )
