@@ -134,7 +134,7 @@ async def test_keys_of_before_are_named_while_there_is_one_pepper(registry, cloc
 
 async def test_what_was_replaced_meanwhile_is_not_replaced_again(registry, under, life):
     await life.begin(under(OLD))
-    kept, idle = registry.under_peppers, life.idle
+    kept, idle = registry.credentials.under_peppers, life.idle
     assert not await kept.rehash_key(life.tenant.no, idle.key_id, b"another", b"new", "name")
     assert not await kept.rehash_key(TenantNo(999), idle.key_id, idle.mac, b"new", "name")
     assert not await kept.reseal_signing_key(1, "another", "new")

@@ -4,7 +4,7 @@ import pytest
 
 from telemetry_slice.model.errors import Code, SliceError
 from telemetry_slice.model.tenancy import Role
-from telemetry_slice.ports.registry import Account
+from telemetry_slice.ports.accounts import Account
 
 ANN = Account("u1", "Ann@example.org", "Ann", "$argon2id$1", platform_admin=False)
 BOB = Account("u2", "bob@example.org", "Bob", "$argon2id$2", platform_admin=True)

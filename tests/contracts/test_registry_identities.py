@@ -5,8 +5,8 @@ import pytest
 
 from telemetry_slice.model.errors import Code, SliceError
 from telemetry_slice.model.tenancy import Role
+from telemetry_slice.ports.accounts import Account, Session, SessionKind
 from telemetry_slice.ports.identities import Identity, Moved, ProvidedSignIn, Standing
-from telemetry_slice.ports.registry import Account, Session, SessionKind
 
 ISSUER = "https://provider.example"
 ANN = Identity(ISSUER, "ann")

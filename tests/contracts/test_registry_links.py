@@ -5,7 +5,7 @@ import pytest
 
 from telemetry_slice.model.errors import Code, SliceError
 from telemetry_slice.model.tenancy import Role
-from telemetry_slice.ports.registry import Account, Session, SessionKind
+from telemetry_slice.ports.accounts import Account, Session, SessionKind
 from telemetry_slice.ports.signing_in import Link, LinkKind
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from telemetry_slice.ports.registry import Account
+from telemetry_slice.ports.accounts import Account
 from telemetry_slice.ports.signing_in import SecondFactor
 
 CODES = [bytes([n]) * 32 for n in range(3)]

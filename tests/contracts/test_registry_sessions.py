@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from telemetry_slice.engines.sql.signing_in_tables import sign_ins
-from telemetry_slice.ports.registry import Account, Session, SessionKind
+from telemetry_slice.ports.accounts import Account, Session, SessionKind
 from telemetry_slice.ports.signing_in import OpenSignIn
 
 

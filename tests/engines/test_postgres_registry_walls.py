@@ -14,9 +14,10 @@ from telemetry_slice.engines.sql.identity_tables import identities, provided_sig
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
 from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
 from telemetry_slice.model.tenancy import KeyKind, Role
+from telemetry_slice.ports.accounts import Account, Session, SessionKind
 from telemetry_slice.ports.credentials import EnrolmentToken
 from telemetry_slice.ports.identities import Identity, ProvidedSignIn
-from telemetry_slice.ports.registry import Account, KeyRecord, Session, SessionKind
+from telemetry_slice.ports.registry import KeyRecord
 from telemetry_slice.ports.signing_in import Link, LinkKind
 
 NUMBERS = count(1)

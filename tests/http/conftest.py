@@ -32,7 +32,7 @@ from telemetry_slice.http.app import create_app
 from telemetry_slice.http.services import Services
 from telemetry_slice.model.tenancy import KeyKind, Role, Scope
 from telemetry_slice.model.times import rfc3339
-from telemetry_slice.ports.registry import Account
+from telemetry_slice.ports.accounts import Account
 from telemetry_slice.runtime import build_embedded
 from telemetry_slice.runtime.distributed import build_api, build_worker
 from telemetry_slice.runtime.embedded import shared_only

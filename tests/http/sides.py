@@ -14,7 +14,7 @@ import psycopg
 from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
 
 from telemetry_slice.model.tenancy import Role
-from telemetry_slice.ports.registry import SessionKind
+from telemetry_slice.ports.accounts import SessionKind
 
 KEYS = {
     "device": None,

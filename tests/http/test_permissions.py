@@ -14,7 +14,7 @@ import pytest_asyncio
 from telemetry_slice.model import permissions
 from telemetry_slice.model.permissions import GRANTS, Party, Permission, parties
 from telemetry_slice.model.tenancy import Console, DeviceKey, Duty, GatewayKey, Role, Scope, ServiceKey, SystemJob, User
-from telemetry_slice.ports.registry import SessionKind
+from telemetry_slice.ports.accounts import SessionKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

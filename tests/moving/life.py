@@ -14,8 +14,8 @@ from telemetry_slice.model.events import EventBatch, Kind, Measurement, Message,
 from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import KeyKind, Limits, Role, Scope
 from telemetry_slice.model.times import DAY_US, MINUTE_US
+from telemetry_slice.ports.accounts import Account
 from telemetry_slice.ports.identities import Identity, Standing
-from telemetry_slice.ports.registry import Account
 
 from .ends import Running
 

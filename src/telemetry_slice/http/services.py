@@ -16,10 +16,11 @@ from ..flow.live import Hub
 from ..flow.query import Query
 from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
+from ..ports.accounts import Accounts
 from ..ports.audit import AuditLog
 from ..ports.edge import Clock
 from ..ports.erasing import Erasures
-from ..ports.registry import Accounts, Devices, Keys, Tenants
+from ..ports.registry import Devices, Keys, Tenants
 
 Place = Callable[[str, PlacementKind, str | None], Awaitable[Placement]]
 

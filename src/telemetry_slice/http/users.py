@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from ..model.errors import Code, SliceError, invalid
 from ..model.permissions import Permission, may
 from ..model.tenancy import Role
-from ..ports.registry import Account
+from ..ports.accounts import Account
 from .auditing import AuditedRoute
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems

@@ -1,4 +1,4 @@
-"""Credentials of devices beyond single keys: those that end soon, lists of devices, enrolment."""
+"""Credentials beyond single keys: those that end soon, lists of devices, enrolment, and what a pepper is for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..model.events import TenantNo
 from ..model.tenancy import KeyKind, Tenant
+from .peppers import UnderPeppers
 from .provisioning import Provisioning, WantedDevice
 
 
@@ -105,3 +106,6 @@ class Credentials(Protocol):
 
     @property
     def enrolment(self) -> EnrolmentTokens: ...
+
+    @property
+    def under_peppers(self) -> UnderPeppers: ...

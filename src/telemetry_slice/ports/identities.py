@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ..model.events import TenantNo
 from ..model.tenancy import Role
-
-if TYPE_CHECKING:
-    from .registry import Account
+from .accounts import Account
 
 
 class Identity(NamedTuple):

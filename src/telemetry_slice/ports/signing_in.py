@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..model.events import TenantNo
 from ..model.tenancy import Role
+from .accounts import Account
 from .identities import Identities
-
-if TYPE_CHECKING:
-    from .registry import Account
 
 
 @dataclass(frozen=True, slots=True)

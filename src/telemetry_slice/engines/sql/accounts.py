@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
 from ...model.tenancy import Limits, Role, Tenant
+from ...ports.accounts import Account, Membership
 from ...ports.edge import Clock
-from ...ports.registry import Account, Membership
 from .database import AnyRow, Database
 from .registry_tables import accounts, first_run_offers, memberships, tenants
 from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of

@@ -1,4 +1,4 @@
-"""What the registry keeps about credentials of devices beyond single keys, over its database."""
+"""What the registry keeps about credentials beyond single keys, over its database."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...ports.edge import Clock
 from .database import Database
 from .enrolment import SqlEnrolmentTokens
 from .expiring import SqlExpiringKeys
+from .peppers import SqlUnderPeppers
 from .provisioning import SqlProvisioning
 
 
@@ -18,10 +19,14 @@ class SqlCredentials:
     expiring: SqlExpiringKeys
     provisioning: SqlProvisioning
     enrolment: SqlEnrolmentTokens
+    under_peppers: SqlUnderPeppers
 
 
 def credentials_over(database: Database, clock: Clock) -> SqlCredentials:
     """The ports of a registry that is up to date."""
     return SqlCredentials(
-        SqlExpiringKeys(database), SqlProvisioning(database, clock), SqlEnrolmentTokens(database, clock)
+        SqlExpiringKeys(database),
+        SqlProvisioning(database, clock),
+        SqlEnrolmentTokens(database, clock),
+        SqlUnderPeppers(database),
     )

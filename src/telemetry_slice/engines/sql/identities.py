@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from ...model.events import TenantNo
 from ...model.tenancy import Role
+from ...ports.accounts import Account
 from ...ports.identities import Identity, Moved, ProvidedSignIn, Standing
-from ...ports.registry import Account
 from .accounts import has_walls
 from .database import Database
 from .identity_tables import identities, provided_sign_ins

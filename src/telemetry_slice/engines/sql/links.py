@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from ...model.events import TenantNo
 from ...model.tenancy import Role
-from ...ports.registry import Account
+from ...ports.accounts import Account
 from ...ports.signing_in import Link, LinkKind
 from .accounts import has_walls, insert_account, insert_membership
 from .database import AnyRow, Database

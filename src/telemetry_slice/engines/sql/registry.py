@@ -12,7 +12,6 @@ from .database import Database
 from .devices import SqlDevices
 from .erasures import SqlErasures
 from .keys import SqlKeys
-from .peppers import SqlUnderPeppers
 from .sessions import SqlSessions
 from .signing_in import SqlSigningIn, signing_in_over
 from .tenants import SqlTenants
@@ -33,7 +32,6 @@ class Registry:
     audit: SqlAudit
     erasures: SqlErasures
     signing_in: SqlSigningIn
-    under_peppers: SqlUnderPeppers
 
     def close(self) -> None:
         """Finish and close."""
@@ -54,5 +52,4 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         audit=SqlAudit(database),
         erasures=SqlErasures(database),
         signing_in=signing_in_over(database),
-        under_peppers=SqlUnderPeppers(database),
     )

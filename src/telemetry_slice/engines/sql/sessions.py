@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from ...ports.registry import Session, SessionKind
+from ...ports.accounts import Session, SessionKind
 from ...ports.signing_in import OpenSignIn
 from .database import Database
 from .registry_tables import sessions

@@ -118,7 +118,7 @@ class Access:
         self.signers = signers_of(secrets, registry, clock, monotonic=monotonic)
         self.keys = KeyRing(
             registry.keys,
-            registry.under_peppers,
+            registry.credentials.under_peppers,
             secrets.peppers,
             clock,
             warning_us=key_warning_us,

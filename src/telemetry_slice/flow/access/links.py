@@ -12,9 +12,10 @@ import structlog
 from ...model.errors import Code, SliceError, UnavailableError
 from ...model.tenancy import Role, Tenant, User
 from ...model.times import DAY_US
+from ...ports.accounts import Account
 from ...ports.edge import Clock
 from ...ports.post import Post
-from ...ports.registry import Account, Registry
+from ...ports.registry import Registry
 from ...ports.signing_in import Link, LinkKind
 from .passwords import Brake
 from .people import People

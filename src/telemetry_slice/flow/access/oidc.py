@@ -23,9 +23,10 @@ from ...model.errors import Code, SliceError, UnavailableError
 from ...model.peppers import Peppers
 from ...model.tenancy import Role, Tenant
 from ...model.times import SECOND_US
+from ...ports.accounts import Account
 from ...ports.edge import Clock
 from ...ports.identities import Identity, Moved, ProvidedSignIn, Standing
-from ...ports.registry import Account, Registry
+from ...ports.registry import Registry
 from .passwords import Brake
 from .people import People
 from .profile import Profile, SignIn

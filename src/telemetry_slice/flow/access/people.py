@@ -16,8 +16,9 @@ from ...model.errors import Code, SliceError, UnavailableError
 from ...model.events import TenantNo
 from ...model.tenancy import Role, User
 from ...model.times import DAY_US, SECOND_US
+from ...ports.accounts import Account, Membership, Session, SessionKind
 from ...ports.edge import Clock
-from ...ports.registry import Account, Membership, Registry, Session, SessionKind
+from ...ports.registry import Registry
 from ...ports.signing_in import OpenSignIn
 from .keys import unauthenticated
 from .passwords import Brake, Passwords, check_password
@@ -37,6 +38,10 @@ _TOUCH_AFTER_US = 60 * SECOND_US
 _OFFER_US = DAY_US
 _FRESH_S = 4.0
 _MAX_KNOWN = 5_000
+
+
+def _expiry(now_us: int, started_us: int) -> int:
+    return min(now_us + SESSION_US, started_us + LONGEST_US)
 
 
 def _bound(known: OrderedDict[Any, Any]) -> None:

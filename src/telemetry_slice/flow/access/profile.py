@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...model.errors import SliceError
 from ...model.tenancy import User
-from ...ports.registry import Membership
+from ...ports.accounts import Membership
 from .keys import unauthenticated
 
 

@@ -43,9 +43,9 @@ async def renew(peppers: Peppers, registry: Registry) -> int:
     Where there is one pepper only, keys of releases that did not write down theirs were made under it.
     """
     if not peppers.others:
-        await registry.under_peppers.name_pepper(peppers.name)
+        await registry.credentials.under_peppers.name_pepper(peppers.name)
         return 0
-    renewed, kept, seal = 0, registry.under_peppers, Seal(peppers, SIGNING_KEYS)
+    renewed, kept, seal = 0, registry.credentials.under_peppers, Seal(peppers, SIGNING_KEYS)
     for record in await registry.signing_in.signing_keys.list():
         sealed = seal.renewed(record.sealed, record.kid)
         renewed += sealed is not None and await kept.reseal_signing_key(record.number, record.sealed, sealed)
@@ -63,7 +63,7 @@ async def renew(peppers: Peppers, registry: Registry) -> int:
 
 async def depending(peppers: Peppers, registry: Registry, clock: Clock) -> Dependents:
     """What would be lost if only the current pepper were known. Raises UnavailableError."""
-    kept = registry.under_peppers
+    kept = registry.credentials.under_peppers
     keys = await kept.keys_under_others(peppers.name, clock.now_us(), SHOWN_KEYS)
     seal = Seal(peppers, SIGNING_KEYS)
     sealed = sum(

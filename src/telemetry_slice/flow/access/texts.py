@@ -58,7 +58,3 @@ def key_id_of(token: str, prefix: str = PREFIX) -> str | None:
 def digest_of(token: str) -> bytes:
     """What the registry keeps of a token that was drawn at random."""
     return sha256(token.encode()).digest()
-
-
-def _expiry(now_us: int, started_us: int) -> int:
-    return min(now_us + SESSION_US, started_us + LONGEST_US)
