@@ -19,7 +19,7 @@ class OpenSignIn:
 
     Attributes:
         family: its id, through all rotations of its token.
-        kind: what its token is (`ports.registry.SessionKind`).
+        kind: what its token is (`ports.accounts.SessionKind`).
         last_used_us: accurate to a minute.
         address, user_agent: where it was used from last, as far as is known.
     """

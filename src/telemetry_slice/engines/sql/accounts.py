@@ -74,7 +74,7 @@ def insert_membership(connection: Connection, tenant: TenantNo, user_id: str, ro
 
 
 class SqlAccounts:
-    """`ports.registry.Accounts`."""
+    """`ports.accounts.Accounts`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -165,7 +165,7 @@ def _any_exists(connection: Connection) -> bool:
 
 
 class SqlFirstRun:
-    """`ports.registry.FirstRun`."""
+    """`ports.accounts.FirstRun`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,7 +14,7 @@ from .signing_in_tables import sign_ins
 
 
 class SqlSessions:
-    """`ports.registry.Sessions`."""
+    """`ports.accounts.Sessions`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
