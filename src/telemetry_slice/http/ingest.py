@@ -103,7 +103,7 @@ class Ingest:
         counter = _statuses.get(status)
         (counter or INGEST_REQUESTS.labels(str(status))).inc()
         headers.append((b"content-length", str(len(body)).encode()))
-        if scope["scheme"] == "https":
+        if scope.get("scheme") == "https":
             headers.append((b"strict-transport-security", HSTS.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ...model.events import TenantNo
 from ...model.parcel import DeviceRow, Head, KeyRow, MemberRow, Rows
@@ -91,7 +91,7 @@ def _members(connection: Connection, tenant: TenantNo, number: Any, after: Any) 
         select(accounts, memberships.c.role)
         .join_from(memberships, accounts, accounts.c.user_id == memberships.c.user_id)
         # Who comes of a provider comes again, with the roles that it says.
-        .where(memberships.c.tenant_no == tenant, accounts.c.password != "")
+        .where(memberships.c.tenant_no == tenant, func.length(accounts.c.password) > 0)
     )
     return [
         MemberRow(row.user_id, row.email, row.name, row.password, row.created_us, Role(row.role))
