@@ -46,7 +46,7 @@ def test_an_examples_secret_is_named_by_its_setting(password):
     assert password not in found.replace("the token is one that examples have", "")
 
 
-@pytest.mark.parametrize("password", FINE)
+@pytest.mark.parametrize("password", FINE, ids=range(len(FINE)))
 def test_a_long_random_one_is_fine(password):
     assert weak_secrets(Settings(metrics_token=password)) == []
 
