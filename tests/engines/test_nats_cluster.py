@@ -80,6 +80,16 @@ async def test_one_server_dies_then_another(cluster):
     assert len(acknowledged) > 100
 
 
+async def keep(queue, number):
+    """Put as a sender does, who asks again while the servers elect another leader."""
+
+    async def kept():
+        await queue.put(message(number))
+        return True
+
+    await until(kept, 60)
+
+
 def settle(cluster):
     for server in cluster.servers:
         wait_until(server.is_ready, "a server that came back")
@@ -109,14 +119,14 @@ async def test_a_server_that_is_down_is_no_reason_not_to_reconnect(cluster):
 async def test_a_role_starts_while_a_server_is_down(cluster):
     settings = lane_of(cluster, recheck_s=0.2)
     async with opened(settings) as queue:
-        await queue.put(message(1))
+        await keep(queue, 1)
     victim, other, _ = cluster.servers
     victim.kill()
     try:
         async with opened(settings) as queue:
             (silent,) = await queue.silent_servers()
             assert victim.monitor_url in silent
-            await queue.put(message(2))
+            await keep(queue, 2)
             assert sorted(set(await drain(queue, [1, 2]))) == [1, 2]
             # The negative control: one of three may be unsafe, and nobody would know.
             other.kill()
@@ -133,14 +143,14 @@ async def test_a_role_starts_while_a_server_is_down(cluster):
 async def test_a_server_that_comes_back_unsafe_is_seen(cluster):
     settings = lane_of(cluster, recheck_s=0.2)
     async with opened(settings) as queue:
-        await queue.put(message(1))
+        await keep(queue, 1)
     victim = cluster.servers[0]
     victim.kill()
     config = victim.folder / "nats.conf"
     safe = config.read_text()
     try:
         async with opened(settings) as queue:
-            await queue.put(message(2))
+            await keep(queue, 2)
             config.write_text(safe.replace('sync_interval: "always"', 'sync_interval: "2m"'))
             assert config.read_text() != safe
             victim.launch()
