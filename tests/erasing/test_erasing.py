@@ -173,7 +173,7 @@ class Erased:
         assert erasure.finished_us is not None
         self.counts = dict(erasure.counts)
         assert erasure.counts["readings"] > 0
-        assert erasure.counts["accounts"] == 1
+        assert erasure.counts["accounts"] == 2
         assert set(TELEMETRY_PARTS) < set(erasure.counts)
         assert self.left() == {}
         assert self.run(self._neighbour) == self.neighbour
