@@ -62,4 +62,8 @@ async def test_nobody_signs_up_by_themselves(door):
         "/api/v1/auth/invitation/accept",
         "/api/v1/auth/reset",
         "/api/v1/auth/reset/confirm",
+        # Ends sessions, for a provider's signed word.
+        "/api/v1/auth/oidc/{provider}/backchannel-logout",
+        # Makes a device, for an enrolment token.
+        "/api/v1/enrol",
     }
