@@ -69,6 +69,7 @@ async def furnish(house, name, number):
     for n in range(2):
         body = {"email": f"guest-{n}-{name}@example.org", "role": "viewer"}
         ids["invitationId"].append((await console.made("/api/v1/invitations", body))["id"])
+        ids["tokenId"].append((await console.made("/api/v1/enrolment-tokens", {"name": canary}))["tokenId"])
     now_ms = house.platform.services.clock.now_us() // 1000
     events = [
         {"eventId": f"{name}-{n}", "deviceId": devices[n % 3], "recordedAt": 0 if n < 4 else now_ms - n}
@@ -84,6 +85,8 @@ async def furnish(house, name, number):
         "userId": [people["viewer"], people["admin"]],
         "tenantId": [tenant.id],
         "tenantNo": [no],
+        # There are none here, for neither.
+        "provider": ["none"],
         "type": [f"{name}-type"],
     }  # fmt: skip
     side = SimpleNamespace(
@@ -165,8 +168,8 @@ def _matching(columns, side):
 
 
 def _kept(columns):
-    """Without what is written down by and by: when something was used last."""
-    return [name for name in columns if name != "last_used_us"]
+    """Without what is written down by and by: when and from where something was used last."""
+    return [name for name in columns if name not in {"last_used_us", "last_address"}]
 
 
 def rows_in_files(folder, side):
