@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,12 +14,17 @@ from typing import ClassVar, Self
 import psutil
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections: one of them would take a server's port while the server is down."""
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ServerProcess(ABC):

@@ -14,7 +14,7 @@ from .processes import Server
 
 RUNNER = WEB / "node_modules" / "@playwright" / "test" / "cli.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-RUN_S = 420
+RUN_S = 600
 
 
 def program(*names: str) -> str:
@@ -90,13 +90,7 @@ def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_dupl
     assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
 
 
-@pytest.mark.timeout(RUN_S + 120)
-def test_the_page_against_recorded_answers(built, tmp_path):
-    done = browse(tmp_path, "--project=recorded", "--grep-invert", "accessible and fits")
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.long
-def test_every_page_is_accessible_and_fits(built, tmp_path):
-    done = browse(tmp_path, "--project=recorded", "--grep", "accessible and fits")
+def test_the_page_against_recorded_answers(built, tmp_path):
+    done = browse(tmp_path, "--project=recorded")
     assert done.returncode == 0, done.stdout
