@@ -13,7 +13,6 @@ from typing import ClassVar, Self
 
 import psutil
 
-
 PORTS = range(20_000, 32_000)
 """Below those that systems give to connections: one of them would take a server's port while the server is down."""
 
