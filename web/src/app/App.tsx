@@ -1,6 +1,7 @@
 import { createTheme, MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { useState } from "react";
+import { useLocale } from "../texts/locale";
 import { makeQueryClient } from "./queryClient";
 import { Routes } from "./Routes";
 
@@ -15,6 +16,8 @@ const theme = createTheme({
 });
 
 export function App() {
+  // Words, numbers and times are read while a component is drawn: a change draws them all anew.
+  useLocale();
   const [queryClient] = useState(makeQueryClient);
   return (
     // Variables and classes come from style sheets, so that no style element is written at run time.

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { rememberLanguage, setTimeZone } from "../texts/locale";
 import {
   formatBytes,
   formatDuration,
@@ -94,6 +95,53 @@ describe("values", () => {
       "1.5 kB",
       "214 MB",
       "41.8 GB",
+    ]);
+  });
+});
+
+describe("a chosen time zone", () => {
+  afterEach(() => setTimeZone(""));
+
+  it("moves every time of the page", () => {
+    setTimeZone("Asia/Kathmandu");
+    expect(formatTime("2026-11-22T14:03:05Z")).toBe("2026-11-22 19:48:05");
+    expect(fromInputTime("2026-11-22T19:48")).toBe(Date.parse("2026-11-22T14:03:00Z"));
+    setTimeZone("Nowhere/Land");
+    expect(formatTime("2026-11-22T14:03:05Z")).toBe("2026-11-22 19:48:05");
+  });
+
+  it.each([
+    // Berlin skips 02:00 to 03:00 on 2026-03-29 and shows 02:00 to 03:00 twice on 2026-10-25.
+    ["2026-03-29T01:59", "2026-03-29T00:59:00Z"],
+    ["2026-03-29T02:30", "2026-03-29T01:30:00Z"],
+    ["2026-03-29T03:00", "2026-03-29T01:00:00Z"],
+    ["2026-10-25T01:59", "2026-10-24T23:59:00Z"],
+    ["2026-10-25T02:30", "2026-10-25T00:30:00Z"],
+    ["2026-10-25T03:00", "2026-10-25T02:00:00Z"],
+  ])("%s in Berlin is %s", (input, moment) => {
+    expect(fromInputTime(input, "Europe/Berlin")).toBe(Date.parse(moment));
+  });
+
+  it("is the inverse of what an input shows, at every hour of a year", () => {
+    for (const zone of ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]) {
+      for (let hour = Date.UTC(2026, 0, 1); hour < Date.UTC(2027, 0, 1); hour += 3_600_000) {
+        const shown = toInputTime(hour, zone);
+        expect(toInputTime(fromInputTime(shown, zone) as number, zone)).toBe(shown);
+      }
+    }
+  });
+});
+
+describe("a chosen language", () => {
+  afterEach(() => rememberLanguage("en"));
+
+  it("groups and points numbers as it does", () => {
+    rememberLanguage("de");
+    expect([formatNumber(123_456.7), formatNumber(25.5), formatDuration(1_500), formatBytes(1_500)]).toEqual([
+      "123.457",
+      "25,5",
+      "1,5 s",
+      "1,5 kB",
     ]);
   });
 });

@@ -20,7 +20,7 @@ import { LiveSwitch } from "./LiveSwitch";
 import { RangePicker } from "./RangePicker";
 import { type PresetName, spanOf, withSpan } from "./range";
 import { SeriesPanel } from "./SeriesPanel";
-import { useLive } from "./useLive";
+import { useArrivals } from "./useArrivals";
 
 /** Age up to which a device counts as new, in ms. */
 const YOUNG_MS = 3 * 3_600_000;
@@ -63,7 +63,7 @@ function BackLink() {
 
 function DeviceView({ device }: { device: Device }) {
   const { deviceId } = device;
-  const live = useLive(deviceId);
+  const live = useArrivals(deviceId);
   const [search, setSearch] = useSearchParams();
   // A device that is new has little to show: the last hour fills the chart better.
   const [fallback] = useState<PresetName>(() => (Date.now() - Date.parse(device.createdAt) < YOUNG_MS ? "1h" : "6h"));
