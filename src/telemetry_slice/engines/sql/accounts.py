@@ -12,7 +12,7 @@ from ...model.events import TenantNo
 from ...model.tenancy import Limits, Role, Tenant
 from ...ports.accounts import Account, Membership
 from ...ports.edge import Clock
-from .database import AnyRow, Database
+from .database import AnyRow, Database, has_walls
 from .registry_tables import accounts, first_run_offers, memberships, tenants
 from .tenants import TENANT_COLUMNS, insert_tenant, tenant_of
 
@@ -26,11 +26,6 @@ _COLUMNS = (
 
 _OF_EMAIL = select(*_COLUMNS).where(accounts.c.email_folded == bindparam("folded"))
 _OF_EMAIL_BEHIND_WALLS = text(f"SELECT {', '.join(c.name for c in _COLUMNS)} FROM account_of_email(:folded)")
-
-
-def has_walls(connection: Connection) -> bool:
-    """Whether rows of persons are hidden from whoever has not named one; migrations/registry/postgresql."""
-    return connection.dialect.name == "postgresql"
 
 
 def row_of_email(connection: Connection, email: str) -> AnyRow | None:

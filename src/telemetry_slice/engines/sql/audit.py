@@ -21,7 +21,7 @@ from ...model.audit import (
 from ...model.events import TenantNo
 from ...ports.audit import EVERYTHING, AuditFilter
 from .audit_tables import audit, audit_heads
-from .database import AnyRow, Database
+from .database import AnyRow, Database, has_walls
 
 _LOCK_CLASS = 1_129_270_612
 """Of PostgreSQL's advisory locks, so that a chain's number is no other lock's."""
@@ -58,7 +58,7 @@ class SqlAudit:
 
     async def append(self, chain: TenantNo, entry: AuditEntry) -> AuditRecord:
         def work(connection: Connection) -> AuditRecord:
-            if connection.dialect.name == "postgresql":
+            if has_walls(connection):
                 # Held until the commit, for this chain alone; SQLite has one writer anyway. Were it forgotten, the
                 # primary key would refuse the second of two records that follow the same one.
                 connection.execute(_LOCK, {"class": _LOCK_CLASS, "chain": chain})
@@ -121,7 +121,7 @@ class SqlAudit:
 
     async def chains(self) -> Sequence[TenantNo]:
         def work(connection: Connection) -> list[TenantNo]:
-            behind_walls = connection.dialect.name == "postgresql"
+            behind_walls = has_walls(connection)
             wanted = _CHAINS_BEHIND_WALLS if behind_walls else select(audit_heads.c.tenant_no).order_by("tenant_no")
             return [TenantNo(number) for number in connection.scalars(wanted)]
 

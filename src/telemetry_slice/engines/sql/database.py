@@ -113,6 +113,11 @@ class Database:
         self.writer.dispose()
 
 
+def has_walls(connection: Connection) -> bool:
+    """Whether rows are hidden from whoever has not named their tenant or person; migrations/registry/postgresql."""
+    return connection.dialect.name == "postgresql"
+
+
 def _transact(engine: Engine, work: Callable[[Connection], T], watch: Watch | None) -> T:
     if watch is not None:
         watch.check()

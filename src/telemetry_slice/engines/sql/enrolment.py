@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, select, text
 
 from ...model.events import TenantNo
-from ...model.tenancy import KeyKind, Scope
 from ...ports.credentials import Enrolled, EnrolmentToken
 from ...ports.edge import Clock
 from ...ports.provisioning import REPEATABLE_US, WantedDevice
-from .database import AnyRow, Database
-from .devices import insert_new, search_text
+from .database import AnyRow, Database, has_walls
 from .enrolment_tables import enrolment_tokens as tokens
 from .keys import is_live
-from .registry_tables import device_tags, devices, keys, tenants
-from .tenants import TENANT_COLUMNS, tenant_of
+from .provisioning import Terms, add_keys, create_devices
+from .registry_tables import devices, keys
+from .tenants import tenants_of
 
 _NAMED = select(*tokens.c).where(tokens.c.token_id == bindparam("token_id"))
 _NAMED_BEHIND_WALLS = text(f"SELECT {', '.join(column.name for column in tokens.c)} FROM enrolment_token(:token_id)")
@@ -54,7 +53,7 @@ class SqlEnrolmentTokens:
 
     async def find(self, token_id: str) -> EnrolmentToken | None:
         def work(connection: Connection) -> EnrolmentToken | None:
-            named = _NAMED_BEHIND_WALLS if connection.dialect.name == "postgresql" else _NAMED
+            named = _NAMED_BEHIND_WALLS if has_walls(connection) else _NAMED
             found = _tokens(connection, connection.execute(named, {"token_id": token_id}).all())
             return found[0] if found else None
 
@@ -110,36 +109,11 @@ def _enrol(
         return Enrolled.REPEATED if _has_key(connection, there.device_no, wanted, now_us) else Enrolled.TAKEN
     if now.uses >= now.max_uses:
         return Enrolled.OVER
-    created = {
-        "tenant_no": tenant,
-        "device_id": wanted.device_id,
-        "label": wanted.label,
-        "location": wanted.location,
-        "search": search_text(wanted.device_id, wanted.label, wanted.location),
-        "created_us": now_us,
-    }
-    numbers = insert_new(connection, devices, [created], devices.c.device_no)
-    if not numbers:
+    terms = Terms(tenant, now_us, key_expires_us)
+    created = create_devices(connection, terms, [wanted])
+    if not created:
         raise _TakenError
-    device_no = numbers[0].device_no
-    if wanted.tags:
-        tagged = [{"device_no": device_no, "position": place, "tag": tag} for place, tag in enumerate(wanted.tags)]
-        connection.execute(device_tags.insert(), tagged)
-    connection.execute(
-        keys.insert().values(
-            key_id=wanted.key_id,
-            tenant_no=tenant,
-            device_no=device_no,
-            kind=KeyKind.DEVICE,
-            name="",
-            scopes=Scope.INGEST,
-            addresses="",
-            mac=wanted.mac,
-            pepper=wanted.pepper,
-            created_us=now_us,
-            expires_us=key_expires_us,
-        )
-    )
+    add_keys(connection, terms, [(created[wanted.device_id], wanted)])
     connection.execute(tokens.update().where(named).values(uses=tokens.c.uses + 1, last_used_us=now_us))
     return Enrolled.CREATED
 
@@ -158,15 +132,11 @@ def _has_key(connection: Connection, device_no: int, wanted: WantedDevice, now_u
 
 
 def _tokens(connection: Connection, rows: Sequence[AnyRow]) -> list[EnrolmentToken]:
-    numbers = {row.tenant_no for row in rows}
-    if not numbers:
-        return []
-    owners = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(numbers)))
-    by_no = {owner.no: owner for owner in map(tenant_of, owners)}
+    owners = tenants_of(connection, rows)
     return [
         EnrolmentToken(
             row.token_id,
-            by_no[row.tenant_no],
+            owners[row.tenant_no],
             bytes(row.digest),
             row.name,
             row.prefix,

@@ -8,9 +8,9 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, FromClause, and
 
 from ...model.tenancy import KeyKind
 from ...ports.credentials import ExpiringKey
-from .database import AnyRow, Database
-from .registry_tables import devices, keys, tenants
-from .tenants import TENANT_COLUMNS, tenant_of
+from .database import AnyRow, Database, has_walls
+from .registry_tables import devices, keys
+from .tenants import tenants_of
 
 _NOW: BindParameter[int] = bindparam("now_us")
 _UNTIL: BindParameter[int] = bindparam("until_us")
@@ -64,7 +64,7 @@ class SqlExpiringKeys:
         times = {"now_us": now_us, "until_us": until_us}
 
         def work(connection: Connection) -> list[ExpiringKey]:
-            warn = _WARN_BEHIND_WALLS if _has_walls(connection) else _WARN
+            warn = _WARN_BEHIND_WALLS if has_walls(connection) else _WARN
             key_ids = connection.execute(warn, times | {"at_most": at_most}).scalars().all()
             if not key_ids:
                 return []
@@ -75,21 +75,13 @@ class SqlExpiringKeys:
         return await self._database.write(work)
 
 
-def _has_walls(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql"
-
-
 def _ending(connection: Connection) -> FromClause:
-    return _EXPIRING_BEHIND_WALLS if _has_walls(connection) else _EXPIRING
+    return _EXPIRING_BEHIND_WALLS if has_walls(connection) else _EXPIRING
 
 
 def _keys(connection: Connection, rows: Sequence[AnyRow]) -> list[ExpiringKey]:
-    numbers = {row.tenant_no for row in rows}
-    if not numbers:
-        return []
-    owners = connection.execute(select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(numbers)))
-    by_no = {owner.no: owner for owner in map(tenant_of, owners)}
+    owners = tenants_of(connection, rows)
     return [
-        ExpiringKey(row.key_id, KeyKind(row.kind), by_no[row.tenant_no], row.device_id, row.name, row.expires_us)
+        ExpiringKey(row.key_id, KeyKind(row.kind), owners[row.tenant_no], row.device_id, row.name, row.expires_us)
         for row in rows
     ]

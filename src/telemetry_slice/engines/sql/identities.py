@@ -11,8 +11,7 @@ from ...model.events import TenantNo
 from ...model.tenancy import Role
 from ...ports.accounts import Account
 from ...ports.identities import Identity, Moved, ProvidedSignIn, Standing
-from .accounts import has_walls
-from .database import Database
+from .database import Database, has_walls
 from .identity_tables import identities, provided_sign_ins
 from .registry_tables import accounts, memberships
 

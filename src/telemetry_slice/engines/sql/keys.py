@@ -12,9 +12,9 @@ from ...model.events import TenantNo
 from ...model.tenancy import KeyKind, Scope
 from ...ports.edge import Clock
 from ...ports.registry import KeyRecord
-from .database import AnyRow, Database
+from .database import AnyRow, Database, has_walls
 from .registry_tables import devices, keys, tenants
-from .tenants import TENANT_COLUMNS, tenant_of
+from .tenants import tenants_of
 from .together import Together
 
 MAX_LIVE_DEVICE_KEYS = 2
@@ -53,27 +53,22 @@ _TOUCH = (
     .values(last_used_us=bindparam("used_us"), last_address=bindparam("used_from"))
 )
 _TOUCH_BEHIND_WALLS = text("SELECT use_keys(:key_ids, :used_us, :used_from)")
-_TENANTS = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
 def rows_of_keys(connection: Connection, key_ids: Sequence[str]) -> Sequence[AnyRow]:
     """Rows of `_SELECT` of the keys named, before it is known whose they are."""
-    find = _FIND_BEHIND_WALLS if connection.dialect.name == "postgresql" else _FIND
+    find = _FIND_BEHIND_WALLS if has_walls(connection) else _FIND
     return connection.execute(find, {"key_ids": list(key_ids)}).all()
 
 
 def _records(connection: Connection, rows: Sequence[AnyRow]) -> list[KeyRecord]:
     """The records of rows of `_SELECT`; keys of one tenant share its object."""
-    numbers = {row.tenant_no for row in rows}
-    if not numbers:
-        return []
-    owners = [tenant_of(row) for row in connection.execute(_TENANTS, {"tenant_nos": list(numbers)})]
-    by_no = {owner.no: owner for owner in owners}
+    owners = tenants_of(connection, rows)
     return [
         KeyRecord(
             key_id,
             KeyKind(kind),
-            by_no[tenant_no],
+            owners[tenant_no],
             device_no,
             device_id,
             name,
@@ -167,7 +162,7 @@ class SqlKeys:
         last = {key_id: (used_us, address) for key_id, used_us, address in sorted(used, key=lambda use: use[:2])}
 
         def work(connection: Connection) -> None:
-            if connection.dialect.name == "postgresql":
+            if has_walls(connection):
                 used_us, used_from = zip(*last.values(), strict=True)
                 told = {"key_ids": list(last), "used_us": list(used_us), "used_from": list(used_from)}
                 connection.execute(_TOUCH_BEHIND_WALLS, told)

@@ -10,8 +10,8 @@ from ...model.events import TenantNo
 from ...model.tenancy import Role
 from ...ports.accounts import Account
 from ...ports.signing_in import Link, LinkKind
-from .accounts import has_walls, insert_account, insert_membership
-from .database import AnyRow, Database
+from .accounts import insert_account, insert_membership
+from .database import AnyRow, Database, has_walls
 from .registry_tables import accounts
 from .sessions import end_sign_ins
 from .signing_in_tables import links

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, Update, select, text
 
 from ...model.events import TenantNo
 from ...model.tenancy import KeyKind
-from .accounts import has_walls
-from .database import Database
+from .database import Database, has_walls
 from .keys import is_live
 from .registry_tables import keys
 from .signing_in_tables import second_factors, signing_keys

@@ -26,11 +26,13 @@ class _UndoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class Terms:
+    """Whose devices and keys, made when; `old_end_us`: when keys end that are replaced, None to keep them."""
+
     tenant: TenantNo
     now_us: int
     expires_us: int | None
-    old_end_us: int | None
+    old_end_us: int | None = None
 
 
 def _parts(wanted: Sequence[WantedDevice]) -> Iterator[Sequence[WantedDevice]]:
@@ -56,7 +58,7 @@ class SqlProvisioning:
         all_or_nothing: bool,
         dry_run: bool,
     ) -> tuple[Sequence[Fate], bool]:
-        terms = _Terms(tenant, self._clock.now_us(), expires_us, old_end_us)
+        terms = Terms(tenant, self._clock.now_us(), expires_us, old_end_us)
         fates: dict[str, Fate] = {}
 
         def work(connection: Connection) -> None:
@@ -74,8 +76,8 @@ class SqlProvisioning:
         return [fates[each.device_id] for each in wanted], done
 
 
-def _provision(connection: Connection, terms: _Terms, wanted: Sequence[WantedDevice]) -> dict[str, Fate]:
-    created = _create(connection, terms, wanted)
+def _provision(connection: Connection, terms: Terms, wanted: Sequence[WantedDevice]) -> dict[str, Fate]:
+    created = create_devices(connection, terms, wanted)
     # Taking the rows makes whoever issues keys for the same devices wait, where several writers exist.
     rows = connection.execute(
         select(devices.c.device_no, devices.c.device_id, devices.c.deleted_us)
@@ -108,7 +110,7 @@ def _provision(connection: Connection, terms: _Terms, wanted: Sequence[WantedDev
     numbers = {device_id: row.device_no for device_id, row in there.items()}
     rotated = [(numbers[each.device_id], each.key_id) for each in wanted if fates[each.device_id] == Fate.ROTATED]
     _end_keys(connection, terms, rotated)
-    _add_keys(connection, terms, [(numbers[each.device_id], each) for each in wanted if _is_new(fates[each.device_id])])
+    add_keys(connection, terms, [(numbers[each.device_id], each) for each in wanted if _is_new(fates[each.device_id])])
     return fates
 
 
@@ -116,7 +118,7 @@ def _is_new(fate: Fate) -> bool:
     return fate.has_new_key and fate != Fate.REPEATED
 
 
-def _fate(terms: _Terms, wanted: WantedDevice, live: Sequence[AnyRow], *, used: bool) -> Fate:
+def _fate(terms: Terms, wanted: WantedDevice, live: Sequence[AnyRow], *, used: bool) -> Fate:
     """Of a device that was there; `used`: it has, or had, the key that is offered."""
     if any(
         key.key_id == wanted.key_id and key.mac == wanted.mac and key.created_us > terms.now_us - REPEATABLE_US
@@ -133,9 +135,9 @@ def _fate(terms: _Terms, wanted: WantedDevice, live: Sequence[AnyRow], *, used: 
     return Fate.ROTATED if going_on < MAX_LIVE_DEVICE_KEYS else Fate.FULL
 
 
-def _create(connection: Connection, terms: _Terms, wanted: Sequence[WantedDevice]) -> set[str]:
-    """Insert the devices that are not there; their ids."""
-    numbers = insert_new(
+def create_devices(connection: Connection, terms: Terms, wanted: Sequence[WantedDevice]) -> dict[str, int]:
+    """Insert the devices that are not there, with their tags; their numbers by id."""
+    created = insert_new(
         connection,
         devices,
         [
@@ -155,15 +157,15 @@ def _create(connection: Connection, terms: _Terms, wanted: Sequence[WantedDevice
     tags = {each.device_id: each.tags for each in wanted}
     rows = [
         {"device_no": number, "position": position, "tag": tag}
-        for device_id, number in numbers
+        for device_id, number in created
         for position, tag in enumerate(tags[device_id])
     ]
     if rows:
         connection.execute(device_tags.insert(), rows)
-    return {device_id for device_id, _ in numbers}
+    return {row.device_id: row.device_no for row in created}
 
 
-def _end_keys(connection: Connection, terms: _Terms, rotated: Sequence[tuple[int, str]]) -> None:
+def _end_keys(connection: Connection, terms: Terms, rotated: Sequence[tuple[int, str]]) -> None:
     """Let the live keys of devices end, each device's replaced by the one named."""
     if not rotated or terms.old_end_us is None:
         return
@@ -177,7 +179,8 @@ def _end_keys(connection: Connection, terms: _Terms, rotated: Sequence[tuple[int
     connection.execute(ended, [{"whose": device_no, "next": key_id} for device_no, key_id in rotated])
 
 
-def _add_keys(connection: Connection, terms: _Terms, added: Sequence[tuple[int, WantedDevice]]) -> None:
+def add_keys(connection: Connection, terms: Terms, added: Sequence[tuple[int, WantedDevice]]) -> None:
+    """Insert the keys of devices, each with the number of its device."""
     rows: list[dict[str, Any]] = [
         {
             "key_id": each.key_id,

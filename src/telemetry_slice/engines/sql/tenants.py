@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
@@ -19,6 +19,7 @@ from .erasure_tables import erasures
 from .registry_tables import tenants
 
 TENANT_COLUMNS = tuple(tenants.c)
+_NUMBERED = select(*TENANT_COLUMNS).where(tenants.c.tenant_no.in_(bindparam("tenant_nos", expanding=True)))
 
 
 def tenant_of(row: AnyRow) -> Tenant:
@@ -39,6 +40,15 @@ def tenant_of(row: AnyRow) -> Tenant:
         placement=Placement(at[tenants.c.placement_schema], at[tenants.c.placement_database]),
         suspended=at[tenants.c.suspended],
     )
+
+
+def tenants_of(connection: Connection, rows: Sequence[AnyRow]) -> Mapping[int, Tenant]:
+    """The tenants of rows that have a `tenant_no`, by it."""
+    numbers = {row.tenant_no for row in rows}
+    if not numbers:
+        return {}
+    owners = map(tenant_of, connection.execute(_NUMBERED, {"tenant_nos": list(numbers)}))
+    return {owner.no: owner for owner in owners}
 
 
 def _limit_columns(limits: Limits) -> dict[str, int | None]:
