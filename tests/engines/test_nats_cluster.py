@@ -5,7 +5,8 @@ import contextlib
 from uuid import uuid4
 
 import pytest
-from deploy.local.nats import NatsCluster, wait_until
+from deploy.local.nats import NatsCluster, NatsServer, wait_until
+from structlog.testing import capture_logs
 from tests.engines.nats_lanes import drain, held, message, opened, until
 
 from telemetry_slice.engines.nats.queue import JetStreamQueue
@@ -155,24 +156,36 @@ async def test_a_server_that_comes_back_unsafe_is_seen(cluster):
             assert config.read_text() != safe
             victim.launch()
 
-            async def refused():
-                with contextlib.suppress(UnavailableError):
-                    await queue.put(message(3))
-                    return False
-                return True
+            with capture_logs() as told:
 
-            await until(refused, 60)
+                async def refused():
+                    # An election interrupts, too, but not for this.
+                    return any("sync_interval" in str(entry.get("error")) for entry in told)
+
+                await until(refused, 60)
+            with pytest.raises(UnavailableError):
+                await queue.put(message(3))
             victim.kill()
             config.write_text(safe)
             victim.launch()
-
-            async def taken():
-                return not await refused()
-
-            await until(taken, 60)
+            await keep(queue, 4)
     finally:
         victim.kill()
         config.write_text(safe)
+        victim.launch()
+        await asyncio.to_thread(settle, cluster)
+
+
+async def test_a_server_of_no_cluster_is_not_taken_for_the_one_that_is_down(cluster, tmp_path):
+    victim = cluster.servers[0]
+    victim.kill()
+    try:
+        with NatsServer(tmp_path, sync_interval="2m") as lone:
+            queue = JetStreamQueue(lane_of(cluster, urls=(lone.url,), replicas=1))
+            with pytest.raises(UnavailableError, match="could not be looked at"):
+                await queue.start()
+            await queue.close(drain_s=0)
+    finally:
         victim.launch()
         await asyncio.to_thread(settle, cluster)
 

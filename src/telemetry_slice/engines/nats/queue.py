@@ -44,7 +44,8 @@ class JetStreamQueue:
 
         Raises:
             UnsafeQueueError: a server would acknowledge what it may lose, or cannot take a full request.
-            UnavailableError: the server does not answer, or of several too many to tell whether they are safe.
+            UnavailableError: the server does not answer, or nobody can tell whether it is safe: its own monitoring
+                address is silent, or those of too many others.
         """
         await self._connection.start()
         # From now on it is better to go on with what has been looked at than to stop.
@@ -72,8 +73,12 @@ class JetStreamQueue:
             problems.append(short)
         if problems:
             raise UnsafeQueueError(problems)
-        if look.silent and not self._started and 2 * len(look.silent) >= len(self._settings.monitors):
-            raise UnavailableError("; ".join(look.silent))
+        if look.silent and not self._started:
+            if 2 * len(look.silent) >= len(self._settings.monitors):
+                raise UnavailableError("; ".join(look.silent))
+            if not look.connected:
+                # It may be one of the silent ones, or none of the cluster at all.
+                raise UnavailableError(f"the server that answers could not be looked at: {'; '.join(look.silent)}")
         await ensure_lane(session, self._settings)
         if look.silent:
             await self._forget()
@@ -83,7 +88,7 @@ class JetStreamQueue:
         """Look at the servers that were down once they answer; with one that is not safe nothing is put any more."""
         while session.alive:
             await asyncio.sleep(self._settings.recheck_s)
-            look = await check_servers(self._settings)
+            look = await check_servers(self._settings, session.server_id)
             if look.problems:
                 session.drop("; ".join(look.problems))
             if not look.silent:

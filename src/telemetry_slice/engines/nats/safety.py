@@ -36,10 +36,12 @@ class Look:
     Attributes:
         problems: a sentence each; empty when all is well with those that answered.
         silent: what those are told as that did not answer.
+        connected: whether the server that a client speaks to is among those that answered.
     """
 
     problems: Sequence[str]
     silent: Sequence[str] = ()
+    connected: bool = True
 
 
 async def check_servers(settings: LaneSettings, connected_to: str | None = None) -> Look:
@@ -70,9 +72,10 @@ async def check_servers(settings: LaneSettings, connected_to: str | None = None)
     if len(ids) + len(silent) < cluster:
         named = len(ids) + len(silent)
         problems.append(f"{named} of the {cluster} servers of the cluster have a monitoring address here")
-    if connected_to is not None and connected_to not in ids and not silent:
+    connected = connected_to is None or connected_to in ids
+    if not connected and not silent:
         problems.append("the server that answers is none of those whose monitoring addresses are given")
-    return Look(problems, silent)
+    return Look(problems, silent, connected)
 
 
 def server_problems(told: dict[str, Any], settings: LaneSettings) -> list[str]:
