@@ -318,6 +318,30 @@ def test_the_doctor_names_keys_that_end_soon(tmp_path):
     assert check_keys(Settings(data=tmp_path, key_warning_days=1)).fine
 
 
+def test_the_doctor_names_an_erasing_that_stands_still(tmp_path):
+    from telemetry_slice.cli.doctor import check_erasures
+    from telemetry_slice.engines.inprocess import SystemClock
+    from telemetry_slice.engines.sqlite.registry import open_registry
+    from telemetry_slice.model.audit import Actor, ActorKind
+    from telemetry_slice.settings import Settings
+
+    registry, now_us = open_registry(tmp_path / "registry.db", SystemClock()), SystemClock().now_us()
+
+    async def fill():
+        for tenant_id, hours in (("stuck", 2), ("begun", 0)):
+            await registry.tenants.create(tenant_id, tenant_id)
+            await registry.tenants.suspend(tenant_id, "to be erased")
+            asked_us = now_us - hours * 3_600_000_000
+            await registry.erasures.begin(tenant_id, Actor(ActorKind.CONSOLE, "console", ""), asked_us)
+
+    asyncio.run(fill())
+    found = check_erasures(Settings(data=tmp_path))
+    assert (found.fine, "stuck, asked for at" in found.found, "begun" in found.found) == (False, True, False)
+    asyncio.run(registry.erasures.finish(1, now_us))
+    assert check_erasures(Settings(data=tmp_path)).fine
+    registry.close()
+
+
 def test_enrolment_tokens(verb, demo_platform):
     token = verb("enrolment", "create", "--uses", "2", "--name", "batch", "--prefix", "self-").stdout.strip()
     body = {"deviceId": "self-1", "nonce": "a-random-text-of-the-device"}

@@ -18,6 +18,7 @@ from ..engines.sql.migrate import NewerSchemaError, head
 from ..engines.sqlite.backup import quick_check, revision, sqlite_version
 from ..engines.sqlite.files import REGISTRY, SAFE_SQLITE, TELEMETRY
 from ..model.errors import UnavailableError
+from ..model.times import HOUR_US
 from ..settings import Settings
 from .client import Api, Json
 from .configuration import settings_of
@@ -32,6 +33,7 @@ EARLIEST_YEAR = 2025
 SKEW_S = 5.0
 DAYS_LEFT = 14
 SHOWN = 5
+SLOW_ERASING_US = HOUR_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,25 @@ def check_keys(settings: Settings) -> Finding:
     return Finding("keys", True, f"none ends within {settings.key_warning_days} days")
 
 
+def check_erasures(settings: Settings) -> Finding:
+    """Whether tenants are being erased for so long that something must be in the way."""
+    from ..runtime.chains import examine_erasures  # noqa: PLC0415 - opens a database: only when asked
+
+    try:
+        slow = asyncio.run(examine_erasures(settings, SLOW_ERASING_US))
+    except UnavailableError as error:
+        return Finding("erasing", None, f"cannot be read: {error}")
+    if slow:
+        return Finding(
+            "erasing",
+            False,
+            f"not finished: {'; '.join(slow)}",
+            "a server (with roles: the scheduler) does it; its log says what is in the way (`erasing_postponed`,"
+            " `erasing_waits`): a placement's database that is away, or events that no writer settles",
+        )
+    return Finding("erasing", True, "none stands still")
+
+
 def check_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data).free
     if free < settings.disk_reserve_bytes:
@@ -285,6 +306,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
             check_audit(settings),
             *check_providers(settings),
             check_keys(settings),
+            check_erasures(settings),
             *check_roles(settings),
         ]
     findings = [finding, check_sqlite(), check_clock(), *check_folder(data)]
@@ -297,6 +319,7 @@ def examine(url: str | None, key: str | None, data: Path) -> list[Finding]:
         *check_databases(data),
         check_audit(settings),
         check_keys(settings),
+        check_erasures(settings),
         check_disk(settings),
         *check_providers(settings),
     ]

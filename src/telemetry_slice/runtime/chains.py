@@ -1,4 +1,6 @@
-"""The registry without a server: whether the audit's chains hold, which keys end soon, and what verbs do to it."""
+"""The registry without a server: whether the audit's chains hold, which keys end soon, which
+erasing stands still, and what verbs do to it.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +59,20 @@ async def examine_expiring_keys(settings: Settings) -> tuple[int, list[str]]:
         f"{key.key_id} of {key.tenant.id}{'' if key.device_id is None else f' ({key.device_id})'} on"
         f" {rfc3339(key.expires_us)[:10]}"
         for key in first
+    ]
+
+
+async def examine_erasures(settings: Settings, slow_us: int) -> list[str]:
+    """The tenants whose erasing was asked for longer ago than that and is not finished. Raises UnavailableError."""
+    registry, now_us = registry_of(settings), SystemClock().now_us()
+    try:
+        due = await registry.erasures.due(0)
+    finally:
+        registry.close()
+    return [
+        f"{erasure.tenant_id}, asked for at {rfc3339(erasure.asked_us)}"
+        for erasure in due
+        if erasure.asked_us < now_us - slow_us
     ]
 
 
