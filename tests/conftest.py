@@ -15,9 +15,25 @@ from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 START_US = 1_780_000_000_000_000
 
 
+# What these run is run by others, too: measuring which lines doubles the time they take.
+UNMEASURED = (
+    "tests/system/",
+    "tests/http/test_bad_control.py",
+    "tests/http/test_bad_input.py",
+    "tests/http/test_both_walls_down.py",
+    "tests/http/test_id_swaps.py",
+    "tests/http/test_openapi_fuzz.py",
+    "tests/http/test_permissions.py",
+    "tests/http/test_tenant_matrix.py",
+)
+
+
 def pytest_collection_modifyitems(items):
     """Whole systems first: they take longest, and several processes that run the tests shall end together."""
     items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+    for item in items:
+        if item.nodeid.startswith(UNMEASURED):
+            item.add_marker("no_cover")
 
 
 class ManualClock:
