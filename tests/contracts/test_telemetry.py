@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, event_id_of, event_key, meaning_of
-from telemetry_slice.model.series import Position, SeriesType, TimeRange
+from telemetry_slice.model.series import LATE_READING_US, Position, SeriesType, TimeRange
 
 BASE_US = 1_780_000_000_000_000
 EVERYTHING = TimeRange(0, BASE_US * 2)
@@ -191,7 +191,8 @@ def test_pages_of_whole_events_are_a_full_scan(store_harness, history, limit, de
 @PROPERTY
 def test_buckets_are_what_counting_by_hand_gives(store_harness, history, width_us, start, length):
     sender, tenant = Sender(store_harness), store_harness.new_tenant()
-    sender.send(tenant, history)
+    received_us = BASE_US + start + LATE_READING_US
+    sender.send(tenant, history, received_us=received_us)
     span = TimeRange(BASE_US + start, BASE_US + start + length)
     for series in sender.ask("types", tenant, 1):
         rows = [
@@ -208,6 +209,7 @@ def test_buckets_are_what_counting_by_hand_gives(store_harness, history, width_u
             numbers = [row[5] for row in group]
             assert bucket.count == len(group)
             assert bucket.last == plain(group)[-1][4]
+            assert bucket.late == sum(received_us - row[0] > LATE_READING_US for row in group)
             if series.kind == Kind.NUMBER:
                 assert (bucket.min, bucket.max) == (min(numbers), max(numbers))
                 # The exact mean, rounded once: not close to it, but it.

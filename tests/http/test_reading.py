@@ -137,7 +137,15 @@ async def test_series_insights_and_types(read, store, acme, boiler, clock):
     assert (body["type"], body["unit"], body["bucketSeconds"], body["settled"]) == ("t", "C", 1800, False)
     assert (body["from"], body["to"]) == (rfc3339(start), rfc3339(clock.us))
     assert body["buckets"] == [
-        {"start": rfc3339(start + HOUR_US // 2), "count": 10, "min": 1.0, "avg": 5.5, "max": 10.0, "last": 1.0}
+        {
+            "start": rfc3339(start + HOUR_US // 2),
+            "count": 10,
+            "min": 1.0,
+            "avg": 5.5,
+            "max": 10.0,
+            "last": 1.0,
+            "late": 9,
+        }
     ]
     flags = (await read(f"{BASE}/series", type="on")).json()["buckets"]
     assert [(b["count"], b["avg"], b["last"]) for b in flags] == [(1, None, False)]

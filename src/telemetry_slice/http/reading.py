@@ -74,7 +74,10 @@ class EventPage(Wire):
 
 
 class BucketView(Wire):
-    """What was recorded within [start, start + bucketSeconds); min, avg and max of numbers only."""
+    """What was recorded within [start, start + bucketSeconds); min, avg and max of numbers only.
+
+    `late`: how many of the readings were received more than a minute after they were recorded.
+    """
 
     start: str
     count: int
@@ -82,6 +85,7 @@ class BucketView(Wire):
     avg: float | None
     max: float | None
     last: Value
+    late: int
 
 
 class SeriesView(Wire):
@@ -172,6 +176,7 @@ def _bucket_body(bucket: Bucket) -> dict[str, Any]:
         "avg": bucket.avg,
         "max": bucket.max,
         "last": bucket.last,
+        "late": bucket.late,
     }
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .events import Measurement, Value
+from .times import MINUTE_US
+
+LATE_READING_US = MINUTE_US
+"""A reading received more than this after it was recorded is late: clocks and repeats account for less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,11 @@ class LastValue:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Numbers of one series within [start_us, start_us + width); `last` by the order of readings."""
+    """Numbers of one series within [start_us, start_us + width); `last` by the order of readings.
+
+    Attributes:
+        late: how many of the `count` readings were received more than `LATE_READING_US` after they were recorded.
+    """
 
     start_us: int
     count: int
@@ -99,6 +107,7 @@ class Bucket:
     avg: float | None
     max: float | None
     last: Value
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)
