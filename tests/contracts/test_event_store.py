@@ -370,6 +370,65 @@ def test_retention_deletes_readings_and_nothing_else(store_harness: Any) -> None
     assert store_harness.run(lambda: store_harness.store.books(tenant)).stored == 10
 
 
+def test_the_history_of_the_books_says_when_what_was_received(store_harness: Any) -> None:
+    """Counts by steps of received time add up to the books; what lies outside, and others', is in none."""
+    tenant, other = store_harness.new_tenant(), store_harness.new_tenant()
+    start = BASE_US - BASE_US % MINUTE_US
+    hour = 60 * MINUTE_US
+
+    def append(owner: TenantNo, minutes: int, events: list[Sent]) -> None:
+        # A gate of its own, so that its total is that of the minute.
+        message = Gate().message(owner, events, start + minutes * MINUTE_US + 7)
+        store_harness.run(lambda: store_harness.store.append([message]))
+
+    append(tenant, 0, [sent("a"), sent("b")])
+    append(tenant, 59, [sent("a"), sent("c")])
+    append(tenant, 60, [sent("d", doom="clock"), sent("e", doom="clock"), sent("b", recorded_us=BASE_US + 1)])
+    append(tenant, 239, [sent("f")])
+    append(tenant, 240, [sent("g")])
+    append(tenant, -1, [sent("h")])
+    append(other, 30, [sent("a")])
+    counts = [(tenant, start + hour, "invalid", 2), (tenant, start + 2 * hour, "quota", 4), (other, start, "quota", 1)]
+    store_harness.run(lambda: store_harness.store.count_rejected(counts))
+
+    steps = store_harness.run(lambda: store_harness.store.book_history(tenant, start, start + 4 * hour, hour))
+    told = [
+        ((step.start_us - start) // hour, step.announced, step.stored, step.duplicate, step.dead, step.rejected)
+        for step in steps
+    ]
+    assert told == [
+        (0, 4, 3, 1, {}, {}),
+        (1, 3, 0, 0, {"clock": 2, "conflict": 1}, {"invalid": 2}),
+        (2, 0, 0, 0, {}, {"quota": 4}),
+        (3, 1, 1, 0, {}, {}),
+    ]
+    # Counted from where one begins, not from whole hours.
+    shifted = store_harness.run(lambda: store_harness.store.book_history(tenant, start + hour // 2, start + hour, hour))
+    assert [(step.start_us - start, step.announced, step.duplicate) for step in shifted] == [(hour // 2, 2, 1)]
+    books = store_harness.run(lambda: store_harness.store.books(tenant, start, start + 4 * hour))
+    assert books.stored == sum(step.stored for step in steps)
+    assert books.announced == sum(step.announced for step in steps)
+
+
+def test_letters_are_listed_by_device_and_by_received_time(store_harness: Any) -> None:
+    """Newest first, of one device, within [from, to)."""
+    tenant = store_harness.new_tenant()
+    gate = Gate()
+    for minute, device in enumerate((1, 2, 1)):
+        event = sent(f"lost-{minute}", device=device, doom="clock")
+        message = gate.message(tenant, [event], RECEIVED_US + minute * MINUTE_US)
+        store_harness.run(lambda message=message: store_harness.store.append([message]))
+
+    def listed(**asked: Any) -> list[str]:
+        letters = store_harness.run(lambda: store_harness.store.list(tenant, reason=None, after=None, limit=9, **asked))
+        return [letter.event_id for letter in letters]
+
+    assert listed(device_id="dev-1") == ["lost-2", "lost-0"]
+    assert listed(device_id="dev-3") == []
+    assert listed(received=(RECEIVED_US, RECEIVED_US + MINUTE_US)) == ["lost-0"]
+    assert listed(received=(RECEIVED_US + 1, None), device_id="dev-2") == ["lost-1"]
+
+
 def test_rejected_counts_add_up_by_minute(store_harness: Any) -> None:
     """Counts of refused events are sums, by code and by minute of receipt."""
     tenant = store_harness.new_tenant()

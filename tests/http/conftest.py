@@ -30,7 +30,7 @@ from telemetry_slice.flow.audit import Auditor
 from telemetry_slice.flow.query import Query
 from telemetry_slice.http.app import create_app
 from telemetry_slice.http.services import Services
-from telemetry_slice.model.tenancy import KeyKind, Role, Scope
+from telemetry_slice.model.tenancy import Allowance, KeyKind, Limits, Role, Scope
 from telemetry_slice.model.times import rfc3339
 from telemetry_slice.ports.accounts import Account
 from telemetry_slice.runtime import build_embedded
@@ -91,6 +91,7 @@ def services(access, registry, clock, telemetry):
         "auditor": Auditor(registry.audit),
         "erasures": registry.erasures,
         "clock": clock,
+        "allowance": Allowance(Limits(100, 1_000, 2_000, 20_000), 100_000, 50_000, None),
         "cursor_secret": b"cursors",
         "version": "0.0",
         "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),

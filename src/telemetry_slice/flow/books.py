@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..model.books import Books, HeldMessage, StoreBooks
+from ..model.books import Books, BooksStep, HeldMessage, StoreBooks
 from ..model.events import TenantNo
 from ..model.times import MINUTE_US
 from ..ports.events import EventStore, Intake
@@ -81,6 +81,13 @@ class Bookkeeper:
             in_flight,
             balanced,
         )
+
+    async def history(self, tenant: TenantNo, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+        """What the store knows of [from_us, to_us), whole minutes, by steps of received time, oldest first.
+
+        Nothing is compared here: what is in flight, and the rejects of the last seconds, are not in it yet.
+        """
+        return await self._store.book_history(tenant, from_us, to_us, step_us)
 
 
 def _accepted(tenant: TenantNo, here: dict[bytes, int], held: Sequence[HeldMessage], store: StoreBooks) -> int:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from ..flow.history import Storage
+from ..model.books import Books
 from ..model.errors import invalid
 from ..model.permissions import Permission
 from ..model.tenancy import Principal
-from ..model.times import parse_time, rfc3339
+from ..model.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US, parse_time, rfc3339
 from .principal import Caller, allowed, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
 from .services import services_of
+
+MAX_STEPS = 800
+_STEPS_US = {"minute": MINUTE_US, "hour": HOUR_US, "day": DAY_US}
 
 router = APIRouter(prefix="/api/v1", tags=["books"])
 
@@ -33,6 +38,34 @@ class BooksBody(Wire):
     dead: dict[str, int]
     in_flight: int
     balanced: bool
+
+
+class Step(StrEnum):
+    """How long the steps of a history are; a day has 24 hours."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class StepBody(Wire):
+    """Events received within one step; `accepted` is the gates' own count, so that what is missing is seen."""
+
+    start: str
+    accepted: int
+    stored: int
+    duplicate: int
+    dead: dict[str, int]
+    rejected: dict[str, int]
+
+
+class HistoryBody(Wire):
+    """The books over time, oldest first; steps in which nothing was received are left out."""
+
+    from_: str = Field(alias="from")
+    to: str
+    step_seconds: int
+    steps: list[StepBody]
 
 
 class StorageBody(Wire):
@@ -54,7 +87,8 @@ class StatusBody(Wire):
     storage: StorageBody | None
 
 
-def _instant(name: str, text: str | None) -> int | None:
+def instant(name: str, text: str | None) -> int | None:
+    """Microseconds of a time in the query. Raises SliceError INVALID, naming the parameter."""
     if text is None:
         return None
     try:
@@ -73,10 +107,14 @@ async def read_books(
     to: Annotated[str | None, Query(description="Received before (rounded up to the minute).")] = None,
 ) -> BooksBody:
     """received = accepted + rejected; accepted = stored + duplicate + dead + inFlight, of three independent counts."""
-    from_us, to_us = _instant("from", from_), _instant("to", to)
+    from_us, to_us = instant("from", from_), instant("to", to)
     if from_us is not None and to_us is not None and from_us >= to_us:
         raise invalid("to", "to must lie after from")
-    books = await services_of(request).books.books(caller.tenant.no, from_us, to_us)
+    return shown(await services_of(request).books.books(caller.tenant.no, from_us, to_us))
+
+
+def shown(books: Books) -> BooksBody:
+    """Books as they are shown."""
     return BooksBody(
         from_=None if books.from_us is None else rfc3339(books.from_us),
         to=None if books.to_us is None else rfc3339(books.to_us),
@@ -88,6 +126,46 @@ async def read_books(
         dead=books.dead,
         in_flight=books.in_flight,
         balanced=books.balanced,
+    )
+
+
+@router.get("/books/history", operation_id="readBooksHistory", summary="The books over time", responses=problems())
+async def read_books_history(
+    request: Request,
+    caller: Annotated[Caller, allowed_in_tenant(Permission.READ_BOOKS)],
+    from_: Annotated[
+        str | None,
+        Query(alias="from", description="Received at or after (rounded down to the minute); a day before `to`."),
+    ] = None,
+    to: Annotated[str | None, Query(description="Received before (rounded up to the minute); now.")] = None,
+    step: Annotated[Step, Query(description="Counted from `from`; at most 800 of them.")] = Step.HOUR,
+) -> HistoryBody:
+    """What became of what was received when. Without what is in flight, and the rejects of the last seconds."""
+    services = services_of(request)
+    to_us, from_us = instant("to", to), instant("from", from_)
+    to_us = -(-(services.clock.now_us() if to_us is None else to_us) // MINUTE_US) * MINUTE_US
+    from_us = (to_us - DAY_US if from_us is None else from_us) // MINUTE_US * MINUTE_US
+    if from_us >= to_us:
+        raise invalid("to", "to must lie after from")
+    step_us = _STEPS_US[step]
+    if (to_us - from_us) / step_us > MAX_STEPS:
+        raise invalid("step", f"There would be more than {MAX_STEPS} steps: ask for longer ones, or a shorter range.")
+    steps = await services.books.history(caller.tenant.no, from_us, to_us, step_us)
+    return HistoryBody(
+        from_=rfc3339(from_us),
+        to=rfc3339(to_us),
+        step_seconds=step_us // SECOND_US,
+        steps=[
+            StepBody(
+                start=rfc3339(each.start_us),
+                accepted=each.announced,
+                stored=each.stored,
+                duplicate=each.duplicate,
+                dead=each.dead,
+                rejected=each.rejected,
+            )
+            for each in steps
+        ],
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from ..model.cursor import seal, unseal
-from ..model.events import Outcome
+from ..model.events import MAX_DEVICE_ID, Outcome
 from ..model.permissions import Permission
 from ..model.series import DeadLetter
 from ..model.times import rfc3339
 from .auditing import AuditedRoute
+from .books import instant
 from .principal import Caller, allowed_in_tenant
 from .problems import problems
 from .schemas import Wire
@@ -87,14 +89,22 @@ async def list_dead_letters(
     request: Request,
     caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEAD_LETTERS)],
     reason: Annotated[str | None, Query(description="Only of this reason.")] = None,
+    device: Annotated[str | None, Query(max_length=MAX_DEVICE_ID, description="Only of this device.")] = None,
+    from_: Annotated[str | None, Query(alias="from", description="Received at or after.")] = None,
+    to: Annotated[str | None, Query(description="Received before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
 ) -> DeadLettersBody:
     """Letters that are not yet replayed."""
     services = services_of(request)
-    kind = f"dead-letters:{reason or ''}"
+    received = instant("from", from_), instant("to", to)
+    asked = [reason, device, *received]
+    # A cursor is bound to what was asked for.
+    kind = "dead-letters:" + ("" if asked == [None] * 4 else json.dumps(asked))
     after = int(unseal(services.cursor_secret, caller.tenant.no, kind, cursor)[0]) if cursor else None
-    letters = await services.letters.page(caller.tenant, reason=reason, after=after, limit=limit)
+    letters = await services.letters.page(
+        caller.tenant, reason=reason, after=after, limit=limit, device_id=device, received=received
+    )
     more = len(letters) == limit
     return DeadLettersBody(
         dead_letters=[_body(letter) for letter in letters],

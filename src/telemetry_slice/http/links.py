@@ -39,6 +39,12 @@ class NewInvitation(Wire):
     role: Role
 
 
+class NewOwner(Wire):
+    """Whom to invite as an owner."""
+
+    email: Email
+
+
 class Invitation(Wire):
     """An invitation that nobody has accepted yet."""
 
@@ -154,6 +160,31 @@ async def invite(
     check_owner(caller, body.role)
     token, link, sent = await services.access.links.invite(caller.tenant, body.email, body.role)
     caller.note.target = link.link_id
+    address = _address(request, services, link.kind, token)
+    return MadeInvitation(**_invitation(link).model_dump(), link=address, sent=sent)
+
+
+@router.post(
+    "/api/v1/tenants/{tenantId}/invitations",
+    operation_id="inviteOwner",
+    status_code=201,
+    responses=problems(404),
+    dependencies=[allowed(Permission.INVITE_OWNERS)],
+)
+async def invite_owner(
+    tenant_id: Annotated[str, Path(alias="tenantId", max_length=64)],
+    body: NewOwner,
+    services: TheServices,
+    request: Request,
+) -> MadeInvitation:
+    """Invite an owner into a tenant, as the platform's administrator: without one nobody can begin there."""
+    tenant = await services.tenants.get(tenant_id)
+    if tenant is None:
+        raise SliceError(Code.NOT_FOUND, "There is no such tenant.")
+    note = note_of(request)
+    note.besides = tenant
+    note.detail["email"] = body.email
+    token, link, sent = await services.access.links.invite(tenant, body.email, Role.OWNER)
     address = _address(request, services, link.kind, token)
     return MadeInvitation(**_invitation(link).model_dump(), link=address, sent=sent)
 

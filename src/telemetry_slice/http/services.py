@@ -16,6 +16,7 @@ from ..flow.live import Hub
 from ..flow.query import Query
 from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
+from ..model.tenancy import Allowance
 from ..ports.accounts import Accounts
 from ..ports.audit import AuditLog
 from ..ports.edge import Clock
@@ -39,6 +40,7 @@ class Services:
         version: of the package.
         query: stored telemetry; live: news of it.
         books: the books of a tenant; letters: its dead letters.
+        allowance: what a tenant may use that has no limits of its own.
         storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
         metrics_token: opens /metrics beyond loopback.
@@ -61,6 +63,7 @@ class Services:
     live: Hub
     books: Bookkeeper
     letters: Letters
+    allowance: Allowance
     storage: StorageGuard | None
     readiness: Callable[[], str | None]
     metrics_token: str | None

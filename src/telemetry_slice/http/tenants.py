@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
-from ..model.errors import Code, SliceError
+from ..model.errors import Code, SliceError, invalid
 from ..model.permissions import Permission
 from ..model.placement import PlacementKind
 from ..model.tenancy import Limits, Tenant
 from ..model.times import rfc3339
 from .auditing import AuditedRoute, note_of
+from .books import BooksBody, instant, shown
 from .principal import TheServices, allowed
 from .problems import problems
 from .schemas import DatabaseName, Name, NewTenantId, Wire
@@ -170,6 +171,28 @@ def _changed(services: Services, request: Request, tenant: Tenant | None) -> Ten
     services.access.keys.forget_tenant(tenant.no)
     services.access.people.forget_profiles()
     return view(tenant)
+
+
+@router.get(
+    "/{tenantId}/figures",
+    operation_id="readTenantFigures",
+    responses=problems(404),
+    dependencies=[allowed(Permission.READ_TENANT_FIGURES)],
+)
+async def read_tenant_figures(
+    tenant_id: TenantId,
+    services: TheServices,
+    from_: Annotated[str | None, Query(alias="from", description="Received at or after.")] = None,
+    to: Annotated[str | None, Query(description="Received before.")] = None,
+) -> BooksBody:
+    """A tenant's books: how much, not what."""
+    from_us, to_us = instant("from", from_), instant("to", to)
+    if from_us is not None and to_us is not None and from_us >= to_us:
+        raise invalid("to", "to must lie after from")
+    tenant = await services.tenants.get(tenant_id)
+    if tenant is None:
+        raise _missing()
+    return shown(await services.books.books(tenant.no, from_us, to_us))
 
 
 @router.post(

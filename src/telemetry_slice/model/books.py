@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .events import Message, TenantNo
@@ -47,6 +48,40 @@ class HeldMessage:
             message.sequence,
             tuple((batch.tenant, batch.received_us, len(batch), batch.total) for batch in message.batches),
         )
+
+
+@dataclass(slots=True)
+class BooksStep:
+    """What the store knows of events received within one step of time, which begins at `start_us`.
+
+    Attributes:
+        announced: events that the gates acknowledged, as their running totals told the store.
+        stored, duplicate, dead, rejected: as in `StoreBooks`.
+    """
+
+    start_us: int
+    announced: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    dead: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+def steps_of(counts: Iterable[tuple[int, str, str, int]]) -> Sequence[BooksStep]:
+    """Steps, oldest first, out of counts by (start of the step, entry, code); `announced` is an entry here."""
+    steps: dict[int, BooksStep] = {}
+    for start_us, entry, code, count in counts:
+        if not count:
+            continue
+        step = steps.setdefault(start_us, BooksStep(start_us))
+        match entry:
+            case "dead":
+                step.dead[code] = count
+            case "rejected":
+                step.rejected[code] = count
+            case _:
+                setattr(step, entry, count)
+    return [steps[start_us] for start_us in sorted(steps)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Permission(StrEnum):
     CHANGE_OWN_PASSWORD = "change own password"  # nosec B105  # noqa: S105 - no password
     READ_AUDIT = "read audit"
     EXPORT_AUDIT = "export audit"
+    READ_SETTINGS = "read settings"
+    CHANGE_SETTINGS = "change settings"
     READ_STATUS = "read status"
     READ_TENANTS = "read tenants"
     CREATE_TENANTS = "create tenants"
@@ -85,6 +87,8 @@ class Permission(StrEnum):
     SUSPEND_TENANTS = "suspend tenants"
     RESUME_TENANTS = "resume tenants"
     ERASE_TENANTS = "erase tenants"
+    READ_TENANT_FIGURES = "read tenant figures"
+    INVITE_OWNERS = "invite owners"
     READ_INSTALLATION_AUDIT = "read installation audit"
     EXPORT_INSTALLATION_AUDIT = "export installation audit"
 
@@ -162,6 +166,8 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.CHANGE_OWN_PASSWORD: frozenset({Party.USER}),
     Permission.READ_AUDIT: _ADMINISTRATORS,
     Permission.EXPORT_AUDIT: _ADMINISTRATORS,
+    Permission.READ_SETTINGS: _ADMINISTRATORS,
+    Permission.CHANGE_SETTINGS: _ADMINISTRATORS,
     Permission.READ_STATUS: _ANYONE,
     Permission.READ_TENANTS: _PLATFORM,
     Permission.CREATE_TENANTS: _PLATFORM,
@@ -169,6 +175,8 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.SUSPEND_TENANTS: _PLATFORM,
     Permission.RESUME_TENANTS: _PLATFORM,
     Permission.ERASE_TENANTS: _PLATFORM,
+    Permission.READ_TENANT_FIGURES: _PLATFORM,
+    Permission.INVITE_OWNERS: _PLATFORM,
     Permission.READ_INSTALLATION_AUDIT: _PLATFORM,
     Permission.EXPORT_INSTALLATION_AUDIT: _PLATFORM,
 }

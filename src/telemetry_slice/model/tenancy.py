@@ -20,6 +20,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the installation grants each tenant that has no limits of its own; 0 = none.
+
+    Attributes:
+        limits: per second; none of them is None.
+        dead_letters: open ones, above which ingest is refused.
+        series: above which events die.
+        retention_days: after which readings are deleted, by the time they were recorded; None = never.
+    """
+
+    limits: Limits
+    dead_letters: int
+    series: int
+    retention_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A customer. `no` is the internal number, `id` what the outside sees."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..model.books import HeldMessage, StoreBooks
+from ..model.books import BooksStep, HeldMessage, StoreBooks
 from ..model.events import EventBatch, Message, Settlement, TenantNo
 from ..model.series import DeadLetter
 
@@ -84,6 +84,11 @@ class EventStore(Protocol):
         With a range, counts by received time, at minute resolution: [from_us, to_us) must lie on whole minutes.
         """
 
+    async def book_history(self, tenant: TenantNo, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+        """The same counts by received time, in steps of `step_us` counted from `from_us`, oldest first; steps without
+        any count are left out. Edges and step are whole minutes. An append under way may be missing.
+        """
+
     async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None:
         """Add (tenant, received minute µs, code, count) to the books."""
 
@@ -98,9 +103,18 @@ class DeadLetters(Protocol):
     """What could not be stored. Every change is one transaction with the books."""
 
     async def list(
-        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
+        self,
+        tenant: TenantNo,
+        *,
+        reason: str | None,
+        after: int | None,
+        limit: int,
+        device_id: str | None = None,
+        received: tuple[int | None, int | None] = (None, None),
     ) -> Sequence[DeadLetter]:
-        """Up to `limit` letters that are not yet replayed, newest first, ids below `after`."""
+        """Up to `limit` letters that are not yet replayed, newest first, ids below `after`; of one device, and with a
+        received time (µs) in [from, to), if these are given.
+        """
 
     async def get(self, tenant: TenantNo, letter_id: int) -> DeadLetter | None:
         """One letter, None if it does not exist, belongs to another tenant or has been replayed."""

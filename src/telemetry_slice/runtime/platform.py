@@ -30,6 +30,7 @@ from ..http.services import Place, Services
 from ..http.versions import V1Ending
 from ..model.errors import UnavailableError
 from ..model.events import TenantNo
+from ..model.tenancy import Allowance, Limits
 from ..model.times import DAY_US, to_us
 from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
@@ -126,6 +127,19 @@ def gate_settings(settings: Settings) -> GateSettings:
         global_events_per_second=events(settings.limit_global_events_per_second, settings.limit_global_per_second),
         inflight_bytes=settings.max_inflight_bytes,
         max_dead_letters=settings.max_dead_letters,
+    )
+
+
+def allowance(settings: Settings) -> Allowance:
+    """What the settings grant each tenant."""
+    gate = gate_settings(settings)
+    return Allowance(
+        limits=Limits(
+            gate.key_per_second, gate.tenant_per_second, gate.key_events_per_second, gate.tenant_events_per_second
+        ),
+        dead_letters=gate.max_dead_letters,
+        series=settings.max_series,
+        retention_days=settings.retention_days,
     )
 
 
@@ -257,6 +271,7 @@ class Front:
             live=Hub(bus, stale_s=FRESH_S + lag_s),
             books=Bookkeeper(self.gate.totals, queue, store),
             letters=Letters(store, registry.devices, cache, lag_s),
+            allowance=allowance(settings),
             storage=storage,
             readiness=self.state,
             metrics_token=settings.metrics_token,

@@ -2,6 +2,9 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { sdk } from "./client";
 import type { AuditOutcome } from "./types";
 
+/** Whose records: of the tenant, or of the installation. */
+export type AuditOf = "tenant" | "installation";
+
 export interface AuditFilter {
   /** Name or id of who acted; empty for everybody. */
   actor: string;
@@ -12,12 +15,14 @@ function asked({ actor, outcome }: AuditFilter) {
   return { actor: actor || null, outcome: outcome || null };
 }
 
-/** Who did what in the tenant, newest first. */
-export function useAudit(filter: AuditFilter) {
+/** Who did what, newest first. */
+export function useAudit(of: AuditOf, filter: AuditFilter) {
   return useInfiniteQuery({
-    queryKey: ["audit", filter],
-    queryFn: ({ pageParam, signal }) =>
-      sdk.readAudit({ query: { ...asked(filter), limit: 100, cursor: pageParam }, signal }),
+    queryKey: ["audit", of, filter],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { ...asked(filter), limit: 100, cursor: pageParam };
+      return of === "tenant" ? sdk.readAudit({ query, signal }) : sdk.readInstallationAudit({ query, signal });
+    },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
@@ -26,7 +31,8 @@ export function useAudit(filter: AuditFilter) {
 }
 
 /** Where the same records are to be had as a file. */
-export function auditFile(filter: AuditFilter): string {
+export function auditFile(of: AuditOf, filter: AuditFilter): string {
   const given = Object.entries(asked(filter)).flatMap(([name, value]) => (value ? [[name, value]] : []));
-  return `/api/v1/audit/export?${new URLSearchParams([["format", "csv"], ...given])}`;
+  const place = of === "tenant" ? "/api/v1/audit" : "/api/v1/installation/audit";
+  return `${place}/export?${new URLSearchParams([["format", "csv"], ...given])}`;
 }

@@ -1,11 +1,48 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { sdk } from "./client";
+import type { DeadLetter } from "./types";
 
-export function useDeadLetters(reason: string) {
+export interface LetterFilter {
+  /** Empty for any. */
+  reason: string;
+  /** A device id; empty for any. */
+  device: string;
+  /** Edges of the received time in epoch ms; null for open. */
+  from: number | null;
+  to: number | null;
+}
+
+/** One page of letters, newest first. */
+export function readLetters(
+  filter: LetterFilter,
+  limit: number,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<{ deadLetters: DeadLetter[]; next: string | null }> {
+  const query = {
+    reason: filter.reason || null,
+    device: filter.device || null,
+    from: filter.from === null ? null : new Date(filter.from).toISOString(),
+    to: filter.to === null ? null : new Date(filter.to).toISOString(),
+    limit,
+    cursor,
+  };
+  return sdk.listDeadLetters({ query, signal });
+}
+
+/** Replays these letters, at most 1,000; how many came to which outcome. */
+export async function replayLetters(ids: number[]): Promise<Record<string, number>> {
+  return (await sdk.replayDeadLetters({ body: { ids } })).replayed;
+}
+
+export async function discardLetter(id: number): Promise<void> {
+  await sdk.discardDeadLetter({ path: { letter_id: id } });
+}
+
+export function useDeadLetters(filter: LetterFilter) {
   return useInfiniteQuery({
-    queryKey: ["dead-letters", reason],
-    queryFn: ({ pageParam, signal }) =>
-      sdk.listDeadLetters({ query: { reason: reason || null, limit: 50, cursor: pageParam }, signal }),
+    queryKey: ["dead-letters", filter],
+    queryFn: ({ pageParam, signal }) => readLetters(filter, 50, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
@@ -13,16 +50,19 @@ export function useDeadLetters(reason: string) {
   });
 }
 
-function useLetterMutation<Variables, Answer>(mutationFn: (variables: Variables) => Promise<Answer>) {
+/** To be called when letters have changed: the list and the books are read again. */
+export function useLettersChanged() {
   const cache = useQueryClient();
-  return useMutation({
-    mutationFn,
-    onSettled: () =>
-      Promise.all([
-        cache.invalidateQueries({ queryKey: ["dead-letters"] }),
-        cache.invalidateQueries({ queryKey: ["books"] }),
-      ]),
-  });
+  return () =>
+    Promise.all([
+      cache.invalidateQueries({ queryKey: ["dead-letters"] }),
+      cache.invalidateQueries({ queryKey: ["books"] }),
+    ]);
+}
+
+function useLetterMutation<Variables, Answer>(mutationFn: (variables: Variables) => Promise<Answer>) {
+  const changed = useLettersChanged();
+  return useMutation({ mutationFn, onSettled: changed });
 }
 
 export function useMend() {
@@ -35,11 +75,6 @@ export function useReplay() {
   return useLetterMutation((id: number) => sdk.replayDeadLetter({ path: { letter_id: id } }));
 }
 
-/** Replays all open letters, or all of one reason. */
-export function useBulkReplay() {
-  return useLetterMutation((reason: string) => sdk.replayDeadLetters({ body: { reason: reason || null } }));
-}
-
 export function useDiscard() {
-  return useLetterMutation((id: number) => sdk.discardDeadLetter({ path: { letter_id: id } }));
+  return useLetterMutation(discardLetter);
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection, IsolationLevel
 
-from ...model.books import StoreBooks
+from ...model.books import BooksStep, StoreBooks, steps_of
 from ..sql.settling import Counts
 from . import claims
 from .arrays import int4s, int8s, texts, uuids
@@ -34,6 +34,16 @@ _GATE_MINUTES = """
     INSERT INTO gate_minutes AS g (tenant_no, minute_us, incarnation, total, slot)
     SELECT w.*, mod(pg_backend_pid(), 8) FROM unnest(%s::int4[], %s::int8[], %s::uuid[], %s::int8[]) AS w
     ON CONFLICT (tenant_no, minute_us, incarnation, slot) DO UPDATE SET total = greatest(g.total, excluded.total)
+"""
+_HISTORY = """
+    SELECT %(from)s + (minute_us - %(from)s) / %(step)s * %(step)s, entry, code, sum(count)::int8
+    FROM book_counts WHERE tenant_no = %(tenant)s AND minute_us >= %(from)s AND minute_us < %(to)s GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT %(from)s + (minute_us - %(from)s) / %(step)s * %(step)s, 'announced', '', sum(total)::int8
+    FROM (
+        SELECT minute_us, max(total) AS total FROM gate_minutes
+        WHERE tenant_no = %(tenant)s AND minute_us >= %(from)s AND minute_us < %(to)s GROUP BY minute_us, incarnation
+    ) m GROUP BY 1
 """
 
 
@@ -85,6 +95,13 @@ def read(connection: Session, tenant: int, from_us: int | None, to_us: int | Non
     finally:
         if not connection.closed:
             connection.isolation_level = IsolationLevel.READ_COMMITTED
+
+
+def history(connection: Session, tenant: int, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+    """Counts of one tenant by received time, in one statement and so in one snapshot."""
+    span = {"tenant": tenant, "from": from_us, "to": to_us, "step": step_us}
+    with transaction(connection, [tenant]):
+        return steps_of(connection.execute(_HISTORY, span).fetchall())
 
 
 def _read(connection: Connection, tenant: int, from_us: int | None, to_us: int | None) -> StoreBooks:

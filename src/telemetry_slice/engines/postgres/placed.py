@@ -14,7 +14,7 @@ import structlog
 from psycopg.sql import Identifier
 from sqlalchemy import Connection, text
 
-from ...model.books import StoreBooks
+from ...model.books import BooksStep, StoreBooks
 from ...model.errors import UnavailableError
 from ...model.events import EventBatch, Message, Settlement, TenantNo
 from ...model.placement import SHARED, Placement
@@ -149,6 +149,9 @@ class PlacedStore(LetterReads):
 
     async def books(self, tenant: TenantNo, from_us: int | None = None, to_us: int | None = None) -> StoreBooks:
         return await (await self._of(tenant)).books(tenant, from_us, to_us)
+
+    async def book_history(self, tenant: TenantNo, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+        return await (await self._of(tenant)).book_history(tenant, from_us, to_us, step_us)
 
     async def count_rejected(self, counts: Sequence[Rejected]) -> None:
         """As the port promises; a placement that is away is told when it is back, if this process lives so long."""

@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ...model.books import StoreBooks
+from ...model.books import BooksStep, StoreBooks
 from ...model.events import EventBatch, Message, Settlement, TenantNo
 from ...model.series import DeadLetter
 from ..sql.letters import LetterReads
@@ -81,6 +81,9 @@ class PostgresStore(LetterReads):
         if under_way:
             await asyncio.wait(under_way)
         return await self._run(lambda connection: counters.read(connection, tenant, from_us, to_us))
+
+    async def book_history(self, tenant: TenantNo, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+        return await self._run(lambda connection: counters.history(connection, tenant, from_us, to_us, step_us))
 
     async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None:
         await self._run(lambda connection: counters.reject(connection, counts))

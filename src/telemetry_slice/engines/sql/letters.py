@@ -39,7 +39,14 @@ class LetterReads:
         self._readers = readers
 
     async def list(
-        self, tenant: TenantNo, *, reason: str | None, after: int | None, limit: int
+        self,
+        tenant: TenantNo,
+        *,
+        reason: str | None,
+        after: int | None,
+        limit: int,
+        device_id: str | None = None,
+        received: tuple[int | None, int | None] = (None, None),
     ) -> Sequence[DeadLetter]:
         """As the port promises."""
         wanted = (
@@ -50,6 +57,13 @@ class LetterReads:
         )
         if reason is not None:
             wanted = wanted.where(dead_letters.c.reason == reason)
+        if device_id is not None:
+            wanted = wanted.where(dead_letters.c.device_id == device_id)
+        from_us, to_us = received
+        if from_us is not None:
+            wanted = wanted.where(dead_letters.c.received_us >= from_us)
+        if to_us is not None:
+            wanted = wanted.where(dead_letters.c.received_us < to_us)
         if after is not None:
             wanted = wanted.where(dead_letters.c.id < after)
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import structlog
 
-from ...model.books import StoreBooks
+from ...model.books import BooksStep, StoreBooks
 from ...model.errors import DataError, UnavailableError
 from ...model.events import EventBatch, Message, Settlement, TenantNo
 from ...model.series import DeadLetter
 from ..sql.letters import LetterReads
 from ..sql.readers import TenantReaders
+from . import history
 from .frames import (
     LENGTH,
     decode_answer,
@@ -166,6 +167,9 @@ class SqliteStore(LetterReads):
             {bytes(incarnation): claimed for incarnation, claimed, _ in plain["claims"]},
             {bytes(incarnation): frozenset(ahead) for incarnation, _, ahead in plain["claims"]},
         )
+
+    async def book_history(self, tenant: TenantNo, from_us: int, to_us: int, step_us: int) -> Sequence[BooksStep]:
+        return await history.read(self._readers, tenant, from_us, to_us, step_us)
 
     async def count_rejected(self, counts: Sequence[tuple[TenantNo, int, str, int]]) -> None:
         await self._writer.call("rejected", encode_plain(counts))

@@ -32,14 +32,25 @@ class Letters:
         self._lag_s = lag_s
         self._devices = devices
 
-    async def page(self, tenant: Tenant, *, reason: str | None, after: int | None, limit: int) -> Sequence[DeadLetter]:
-        """Up to `limit` letters, newest first, ids below `after`."""
+    async def page(
+        self,
+        tenant: Tenant,
+        *,
+        reason: str | None,
+        after: int | None,
+        limit: int,
+        device_id: str | None = None,
+        received: tuple[int | None, int | None] = (None, None),
+    ) -> Sequence[DeadLetter]:
+        """Up to `limit` letters, newest first, ids below `after`; of a device, received in [from, to), if given."""
         if reason is not None and reason not in set(DeadReason):
             known = ", ".join(DeadReason)
             raise SliceError(
                 Code.INVALID, f"no such reason; there are {known}", fields=(FieldError("reason", "unknown"),)
             )
-        return await self._letters.list(tenant.no, reason=reason, after=after, limit=limit)
+        return await self._letters.list(
+            tenant.no, reason=reason, after=after, limit=limit, device_id=device_id, received=received
+        )
 
     async def get(self, tenant: Tenant, letter_id: int) -> DeadLetter:
         """One letter. Raises SliceError NOT_FOUND."""
