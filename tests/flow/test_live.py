@@ -68,6 +68,31 @@ async def test_duplicates_the_dead_other_devices_types_and_tenants_are_not_seen(
     assert [r.value for r in await next_frame(watcher.frames())] == [7.0]
 
 
+async def test_another_choice_counts_from_its_moment_and_for_unknown_devices_too():
+    bus = LocalBus()
+    watcher = Hub(bus, stale_s=STALE_S).watch(ACME, device_no=3)
+    assert not watcher.sees_all
+    frames = watcher.frames()
+    watcher.choose({"dev-4", "dev-9"}, None)
+    publish(bus, ACME, [(3, reading(1.0)), (4, reading(2.0)), (5, reading(3.0))])
+    publish(bus, ACME, [(5, reading(4.0))])
+    publish(bus, BETA, [(4, reading(5.0))])
+    publish(bus, ACME, [(9, reading(6.0))])
+    assert [r.value for r in await next_frame(frames)] == [2.0, 6.0]
+    watcher.choose(None, {"u"})
+    publish(bus, ACME, [(4, reading(7.0)), (5, reading(8.0, "u"))])
+    assert [r.value for r in await next_frame(frames)] == [8.0]
+    watcher.choose((), None)
+    publish(bus, ACME, [(4, reading(9.0))])
+    watcher.choose(None, None)
+    assert watcher.sees_all
+    publish(bus, ACME, [(4, reading(10.0))])
+    assert [r.value for r in await next_frame(frames)] == [10.0]
+    told_s = time.monotonic()
+    await watcher.chosen()
+    assert time.monotonic() - told_s >= STALE_S - 0.01
+
+
 class Interrupted(LocalBus):
     """A bus that begins to hear, is interrupted and hears again when told."""
 

@@ -217,12 +217,22 @@ class Socket:
         self.incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await asyncio.wait_for(self.task, 10)
 
-    async def frame(self, kind):
+    def say(self, message):
+        self.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+    async def _frame(self, wanted):
         async with asyncio.timeout(10):
-            while True:
-                frame = json.loads((await self.sent.get())["text"])
-                if frame["kind"] == kind:
-                    return frame
+            while not wanted(frame := json.loads((await self.sent.get())["text"])):
+                pass
+            return frame
+
+    async def frame(self, kind):
+        """The next frame of a kind."""
+        return await self._frame(lambda frame: frame["kind"] == kind)
+
+    async def answer(self):
+        """The next frame that answers what was said."""
+        return await self._frame(lambda frame: frame["kind"] == "refused" or "id" in frame)
 
 
 class House:

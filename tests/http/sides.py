@@ -13,6 +13,7 @@ import apsw
 import psycopg
 from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
 
+from telemetry_slice.http.live import MAX_WATCHED
 from telemetry_slice.model.tenancy import Role
 from telemetry_slice.ports.accounts import SessionKind
 
@@ -207,18 +208,26 @@ def rows_on_server(urls, side):
 
 
 async def overheard(attacker, victim):
-    """What the attacker's callers hear of the victim's events, on sockets with and without a filter of the victim's."""
+    """What the attacker's callers hear of the victim's events, on sockets with and without a filter of the victim's.
+
+    "watch": they say that they want the victim's devices once the socket is open.
+    """
     found, house, once = [], attacker.house, uuid4()
     watching = {
-        (who, query): house.watch(await credential(attacker, who), query)
+        (who, query): house.watch(await credential(attacker, who), query.removeprefix("watch"))
         for who in ("viewer", "owner in a browser", "service read", "console", "platform viewer")
-        for query in ("", urlencode({"type": [*victim.ids["type"], *attacker.ids["type"]]}, doseq=True))
+        for query in ("", "watch", urlencode({"type": [*victim.ids["type"], *attacker.ids["type"]]}, doseq=True))
     }
     async with AsyncExitStack() as opened:
         for socket in watching.values():
             await opened.enter_async_context(socket)
             assert socket.status == 101
         await asyncio.gather(*(socket.frame("hello") for socket in watching.values()))
+        devices = [*victim.ids["deviceId"], *attacker.ids["deviceId"]]
+        asked = [socket for (_, query), socket in watching.items() if query == "watch"]
+        for socket in asked:
+            socket.say({"kind": "watch", "id": 1, "devices": devices[:MAX_WATCHED]})
+        assert {(await socket.answer())["kind"] for socket in asked} == {"watching"}
         # The victim's is stored first: whoever hears both hears it first. Another process may find out with the
         # first one that somebody listens.
         for side in (victim, attacker):

@@ -5,6 +5,7 @@ which is in no id and is never sent: whoever receives it was told what is not th
 things that nobody has stand for the other tenant's, and must be answered alike.
 """
 
+import json
 import random
 import re
 import string
@@ -19,6 +20,7 @@ from tests.http.sides import CALLERS, IN_ALL_TENANTS, credential, filled
 from telemetry_slice.flow.access.passwords import Brake
 
 LIVE = "WebSocket /api/v1/live"
+WATCH = {"devices": ["{deviceId}", "nobody has this"], "types": ["t"]}
 HEADERS = ("X-Tenant-Id", "X-Tenant", "X-Forwarded-User", "X-Device-Id", "Last-Event-ID", "If-None-Match")
 UNDOCUMENTED = ("tenantId", "tenantNo", "customerId", "userId", "deviceId", "keyId", "id")
 
@@ -89,7 +91,7 @@ class Fuzzer:
     # -------------------------------------------------------------------------------------------- one request
     def case(self, route, who):
         """A request that is right but for what was swapped."""
-        rng, template, self._count = self.rng, ROUTES[route][2] if route in ROUTES else None, self._count + 1
+        rng, template, self._count = self.rng, ROUTES[route][2] if route in ROUTES else WATCH, self._count + 1
         own = {name: rng.choice(values) for name, values in self.attacker.ids.items()}
         own |= {"who": f"case {self._count}".replace(" ", "-"), "discarded_id": own["letter_id"]}
         _method, path = route.split(" ", 1)
@@ -213,7 +215,11 @@ class Fuzzer:
         query = urlencode([(name, str(value)) for name, value in swap.query])
         if swap.route == LIVE:
             async with self.attacker.house.watch(headers, query) as socket:
-                return socket.status, b""
+                if socket.status != 101:
+                    return socket.status, b""
+                socket.say({"kind": "watch", "id": 1} | swap.body)
+                told = await socket.answer()
+                return 422 if told["kind"] == "refused" else 101, json.dumps(told).encode()
         path = filled(path, swap.path)
         path += ("&" if "?" in path else "?") + query if query else ""
         client = self.attacker.house.client

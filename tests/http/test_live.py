@@ -19,6 +19,7 @@ from telemetry_slice.flow.live import Hub
 from telemetry_slice.http import live
 from telemetry_slice.http.app import create_app
 from telemetry_slice.model.events import EventBatch, Kind, Message, Settlement
+from telemetry_slice.ports.cache import FRESH_S
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -111,6 +112,133 @@ async def test_live_frames(live_server, as_, acme, beta, boiler, monkeypatch):
         assert (await receive(connection, "events"))["sequence"] == 2
         assert (await receive(connection, "heartbeat"))["sequence"] == 2
     await until(lambda: not live_server.hub._watchers)
+
+
+async def say(connection, kind="watch", **more):
+    await connection.send(json.dumps({"kind": kind, **more}))
+
+
+async def values(connection):
+    return [event["value"] for event in (await receive(connection, "events"))["events"]]
+
+
+async def test_what_is_watched_can_be_changed_without_another_connection(live_server, as_, registry, acme, boiler):
+    chiller = await registry.devices.create(acme.no, "dev/002", label="", location="", tags=())
+    async with live_server.connect(additional_headers=await as_("service read")) as connection:
+        # Said before the greeting: the greeting answers it, and the last one counts.
+        await say(connection, id=7, devices=["dev/001"], types=["t"])
+        await say(connection, id=8, devices=["dev/001"])
+        hello = json.loads(await connection.recv())
+        epoch = live_server.hub.epoch
+        assert hello == {"kind": "hello", "epoch": epoch, "sequence": 0, "id": 8}
+        live_server.publish(acme, chiller, [1])
+        live_server.publish(acme, boiler, [2])
+        assert await values(connection) == [2]
+        asked_s = asyncio.get_running_loop().time()
+        await say(connection, id=9, devices=["dev/002", "dev/003"], types=["t", "u"])
+        assert await receive(connection, "watching") == {"kind": "watching", "epoch": epoch, "sequence": 1, "id": 9}
+        # What is read now holds all that was not told before.
+        assert asyncio.get_running_loop().time() - asked_s >= FRESH_S - 0.01
+        live_server.publish(acme, boiler, [3])
+        live_server.publish(acme, chiller, [4], type_="u")
+        live_server.publish(acme, chiller, [5], type_="v")
+        assert await values(connection) == [4]
+        await say(connection, devices=None)
+        assert await receive(connection, "watching") == {"kind": "watching", "epoch": epoch, "sequence": 2}
+        live_server.publish(acme, boiler, [6])
+        assert await values(connection) == [6]
+        await say(connection, devices=[])
+        assert "id" not in await receive(connection, "watching")
+        live_server.publish(acme, boiler, [7])
+        await say(connection, "watch", id=10)
+        assert (await receive(connection, "watching"))["id"] == 10
+        live_server.publish(acme, boiler, [8])
+        assert await values(connection) == [8]
+
+
+async def test_devices_of_others_match_nothing_and_tell_nothing(live_server, as_, registry, acme, beta, boiler):
+    theirs = await registry.devices.create(beta.no, "pump", label="", location="", tags=())
+    headers = await as_("service read")
+    answers = []
+    for asked in (["pump"], ["nobody has this"]):
+        async with live_server.connect(additional_headers=headers) as connection:
+            await receive(connection, "hello")
+            await say(connection, id=1, devices=asked)
+            answers.append(await receive(connection, "watching"))
+            live_server.publish(beta, theirs, [1])
+            live_server.publish(acme, boiler, [2])
+            await say(connection, id=2)
+            assert (await receive(connection, "watching"))["sequence"] == 0
+    assert answers[0] == answers[1]
+    # The same id in both tenants: each sees its own.
+    own = await registry.devices.create(acme.no, "pump", label="", location="", tags=())
+    async with live_server.connect(additional_headers=headers) as connection:
+        await say(connection, id=1, devices=["pump"])
+        assert (await receive(connection, "hello"))["id"] == 1
+        live_server.publish(beta, theirs, [1])
+        live_server.publish(acme, own, [2])
+        assert await values(connection) == [2]
+
+
+MALFORMED = [
+    {"devices": ["d"] * (live.MAX_WATCHED + 1)},
+    {"devices": ["x" * 129]},
+    {"devices": [""]},
+    {"devices": "dev/001"},
+    {"devices": [1]},
+    {"devices": {"a": 1}},
+    {"types": ["t"] * (live.MAX_TYPES + 1)},
+    {"types": ["x" * 65]},
+    {"types": 3},
+    {"id": -1},
+    {"id": 1 << 60},
+    {"id": "7"},
+]
+
+
+async def test_what_is_malformed_is_refused_or_ignored_and_changes_nothing(live_server, as_, acme, boiler, monkeypatch):
+    monkeypatch.setattr(live, "SAID_S", 0.001)
+    async with live_server.connect(additional_headers=await as_("service read")) as connection:
+        await receive(connection, "hello")
+        for each in MALFORMED:
+            await say(connection, **({"id": 5} | each))
+            refused = await receive(connection, "refused")
+            assert f"$.{next(iter(each))}" in refused["detail"]
+            assert refused.get("id") == {"7": None}.get(each.get("id"), each.get("id", 5))
+        for ignored in (
+            "",
+            "no json",
+            "[]",
+            '"watch"',
+            "{}",
+            '{"kind": 1}',
+            '{"kind": "news"}',
+            b"\x00\xff",
+            "[" * 5_000,
+        ):
+            await connection.send(ignored)
+        live_server.publish(acme, boiler, [1])
+        assert await values(connection) == [1]
+        await say(connection, id=6, devices=["d"] * live.MAX_WATCHED)
+        assert (await receive(connection, "watching"))["id"] == 6
+
+
+async def test_a_flood_of_wishes_is_answered_once_and_holds_nobody_up(live_server, as_, acme, boiler):
+    headers = await as_("service read")
+    async with (
+        live_server.connect(additional_headers=headers) as flooding,
+        live_server.connect(additional_headers=headers) as quiet,
+    ):
+        for connection in (flooding, quiet):
+            await receive(connection, "hello")
+        for id_ in range(1, 31):
+            await say(flooding, id=id_, devices=["dev/001"])
+        live_server.publish(acme, boiler, [1])
+        assert await values(quiet) == [1]
+        answered = [(await receive(flooding, "watching"))["id"]]
+        while answered[-1] != 30:
+            answered.append((await receive(flooding, "watching"))["id"])
+        assert len(answered) <= 3
 
 
 async def test_what_may_have_been_missed_is_a_gap_and_an_outage_of_news_is_said(live_server, as_, acme, boiler):

@@ -370,6 +370,7 @@ export class RecordedServer {
     socket.on("close", () => this.sockets.delete(socket));
     socket.on("data", (data: Buffer) => {
       if (((data[0] ?? 0) & 0x0f) === 8) socket.end();
+      else socket.write(textFrame({ kind: "watching", epoch: "e1", sequence: this.sequence, id: 1_000_000 }));
     });
     this.sockets.add(socket);
     socket.write(textFrame({ kind: "hello", epoch: "e1", sequence: this.sequence }));

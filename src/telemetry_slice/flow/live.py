@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 
 from ..model.errors import Code, SliceError
 from ..model.events import EventBatch, Kind, Outcome, TenantNo
@@ -40,7 +40,7 @@ class Watcher:
     def __init__(
         self,
         device_no: int | None,
-        types: frozenset[str] | None,
+        types: Collection[str] | None,
         pending_events: int,
         stale_s: float,
         end: Callable[[Watcher], None],
@@ -50,7 +50,8 @@ class Watcher:
         self._begun = asyncio.Event()
         self._missed = False
         self._device_no = device_no
-        self._types = types
+        self._device_ids: frozenset[str] | None = None
+        self._types = None if types is None else frozenset(types)
         self._pending_events = pending_events
         self._stale_s = stale_s
         self._end = end
@@ -61,6 +62,8 @@ class Watcher:
     def hear(self, batch: EventBatch, outcomes: bytes, stored_us: int) -> None:
         """Take note of a settled batch; the work on it is the watcher's, when it comes to it."""
         if self.cut.is_set() or (self._device_no is not None and self._device_no not in batch.devices):
+            return
+        if self._device_ids is not None and self._device_ids.isdisjoint(batch.device_ids):
             return
         stored = outcomes.count(_STORED)
         if not stored:
@@ -73,6 +76,24 @@ class Watcher:
         else:
             self._waiting.append((batch, outcomes, stored_us))
         self._news.set()
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether nothing of the tenant is filtered out."""
+        return self._device_no is None and self._device_ids is None and self._types is None
+
+    def choose(self, device_ids: Collection[str] | None, types: Collection[str] | None) -> None:
+        """See these devices and types from now on, and nothing else; None stands for all of them.
+
+        Ids that the tenant does not have match nothing, until there is something under them.
+        """
+        self._device_no = None
+        self._device_ids = None if device_ids is None else frozenset(device_ids)
+        self._types = None if types is None else frozenset(types)
+
+    async def chosen(self) -> None:
+        """Wait until what was not seen before the latest choice is in every answer that is read from now on."""
+        await asyncio.sleep(self._stale_s)
 
     def note(self, *, hearing: bool) -> None:
         """The bus hears all from now on, or nothing for the time being; what came before may have been missed."""
@@ -123,6 +144,8 @@ class Watcher:
     def _readings(self, batch: EventBatch, outcomes: bytes, stored_us: int) -> Iterator[Reading]:
         for index, outcome in enumerate(outcomes):
             if outcome != _STORED or (self._device_no is not None and batch.devices[index] != self._device_no):
+                continue
+            if self._device_ids is not None and batch.device_ids[index] not in self._device_ids:
                 continue
             event_id = batch.event_id(index)
             for type_, unit, kind, value in batch.measurements[index]:
@@ -182,7 +205,7 @@ class Hub:
             raise SliceError(Code.QUOTA_EXCEEDED, detail, retry_after_s=10.0, policy="live-connections")
         watcher = Watcher(
             device_no,
-            frozenset(types) if types else None,
+            types or None,
             self._pending_events,
             self._stale_s,
             lambda watcher: self._leave(tenant, watcher),

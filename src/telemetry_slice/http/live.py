@@ -3,7 +3,10 @@
 `hello` first, when whatever is not told from then on is in what the client reads from then on; then `events`, numbered
 1, 2, 3, …; a `heartbeat` with the last number every two seconds. A gap, another epoch or five silent seconds tell the
 client to read again. A frame with `degraded` says that no news can be heard at the moment; the end of that is a gap.
-What the client says is ignored.
+
+The client may say `watch` with the devices and types that it wants from then on, and an `id`. Once whatever is not told
+of these is in what the client reads, it is answered by `watching` with that id, or by the `hello` if that is still to
+come; of several, the last one is. One that is malformed is `refused` and changes nothing. All else is ignored.
 """
 
 from __future__ import annotations
@@ -32,7 +35,40 @@ CLOSE_S = 2.0
 BEGIN_S = 1.0
 TOO_SLOW = 1013
 NOT_ALLOWED = 1008
+MAX_WATCHED = 1_000
+SAID_S = 0.05
+"""Between two things that a client says: a flood of them waits in its own buffers."""
 _encode = msgspec.json.Encoder().encode
+
+
+class _Said(msgspec.Struct):
+    kind: str
+    id: object = None
+
+
+class _Watch(msgspec.Struct):
+    id: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
+    devices: (
+        Annotated[
+            list[Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_DEVICE_ID)]],
+            msgspec.Meta(max_length=MAX_WATCHED),
+        ]
+        | None
+    ) = None
+    types: (
+        Annotated[
+            list[Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TYPE)]], msgspec.Meta(max_length=MAX_TYPES)
+        ]
+        | None
+    ) = None
+
+
+_said = msgspec.json.Decoder(_Said).decode
+_watch = msgspec.json.Decoder(_Watch).decode
+
+
+def _answering(about: object) -> dict[str, int]:
+    return {"id": about} if isinstance(about, int) else {}
 
 
 class _Stream:
@@ -44,10 +80,14 @@ class _Stream:
         self._watcher = watcher
         self._sequence = 0
         self._sending = asyncio.Lock()
+        self._greeted = asyncio.Event()
+        self._watch: _Watch | None = None
+        """The latest that the client has asked for and that was not answered yet."""
+        self._asked = asyncio.Event()
 
-    async def _send(self, kind: str, readings: Sequence[Reading] | None = None) -> None:
+    async def _send(self, kind: str, readings: Sequence[Reading] | None = None, **more: str | int) -> None:
         async with self._sending:
-            frame: dict[str, Any] = {"kind": kind, "epoch": self._epoch}
+            frame: dict[str, Any] = {"kind": kind, "epoch": self._epoch, **more}
             if readings is not None:
                 self._sequence += 1
                 frame["events"] = [{"deviceId": reading.device_id, **reading_body(reading)} for reading in readings]
@@ -58,11 +98,12 @@ class _Stream:
             # A socket with room in its buffer does not wait: let the others have their turn.
             await asyncio.sleep(0)
 
-    async def hello(self) -> None:
-        await self._watcher.begun(BEGIN_S)
-        await self._send("hello")
-
     async def events(self) -> None:
+        """The greeting, and then what is stored."""
+        await self._watcher.begun(BEGIN_S)
+        # Until now everything was heard. So what is wanted of it is complete without another wait.
+        await self._send("hello", None, **(self._choose() if self._watcher.sees_all else {}))
+        self._greeted.set()
         async for readings in self._watcher.frames():
             if readings:
                 await self._send("events", readings)
@@ -71,14 +112,47 @@ class _Stream:
                 await self._send("heartbeat")
 
     async def heartbeats(self) -> None:
+        """The number that has been reached, from time to time."""
+        await self._greeted.wait()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             await self._send("heartbeat")
 
+    async def choices(self) -> None:
+        """What the client wants to watch, one answer after another."""
+        await self._greeted.wait()
+        while True:
+            await self._asked.wait()
+            answer = self._choose()
+            await self._watcher.chosen()
+            if not self._asked.is_set():
+                await self._send("watching", None, **answer)
+
+    def _choose(self) -> dict[str, int]:
+        watch, self._watch = self._watch, None
+        self._asked.clear()
+        if watch is None:
+            return {}
+        self._watcher.choose(watch.devices, watch.types)
+        return _answering(watch.id)
+
     async def until_gone(self) -> None:
-        """Until the client leaves."""
-        while (await self._socket.receive())["type"] != "websocket.disconnect":
-            pass
+        """Hear what the client says, until it leaves."""
+        while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+            said = message.get("text") or ""
+            try:
+                about = _said(said)
+            except msgspec.MsgspecError:
+                continue
+            if about.kind == "watch":
+                try:
+                    self._watch = _watch(said)
+                except msgspec.ValidationError as error:
+                    await self._greeted.wait()
+                    await self._send("refused", None, detail=str(error), **_answering(about.id))
+                else:
+                    self._asked.set()
+            await asyncio.sleep(SAID_S)
 
 
 async def _until_not_allowed(socket: WebSocket, tenant: TenantNo, every_s: float) -> None:
@@ -119,11 +193,10 @@ async def live(
 
 async def _serve(socket: WebSocket, stream: _Stream, watcher: Watcher, tenant: TenantNo) -> None:
     with suppress(WebSocketDisconnect):
-        await stream.hello()
         gone = asyncio.ensure_future(stream.until_gone())
         slow = asyncio.ensure_future(watcher.cut.wait())
         refused = asyncio.ensure_future(_until_not_allowed(socket, tenant, RECHECK_S))
-        sending = [asyncio.ensure_future(stream.events()), asyncio.ensure_future(stream.heartbeats())]
+        sending = [asyncio.ensure_future(each) for each in (stream.events(), stream.heartbeats(), stream.choices())]
         tasks = [gone, slow, refused, *sending]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

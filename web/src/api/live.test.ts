@@ -8,6 +8,13 @@ class FakeSocket implements Socket {
   onclose: Socket["onclose"] = null;
   onerror: Socket["onerror"] = null;
   closed = false;
+  said: unknown[] = [];
+  send(text: string) {
+    this.said.push(JSON.parse(text));
+  }
+  open() {
+    (this.onopen as (() => void) | null)?.();
+  }
   close() {
     this.closed = true;
   }
@@ -24,6 +31,7 @@ let states: LiveState[];
 let events: LiveEvent[];
 let resyncs: number;
 let refusals: number;
+let answered: (number | undefined)[];
 let stream: LiveStream;
 
 const newest = () => sockets[sockets.length - 1] as FakeSocket;
@@ -43,13 +51,16 @@ beforeEach(() => {
   events = [];
   resyncs = 0;
   refusals = 0;
+  answered = [];
   stream = new LiveStream({
     url: "ws://x/api/v1/live",
     onState: (state) => states.push(state),
     onEvents: (more) => events.push(...more),
-    onResync: () => {
+    onResync: (until) => {
       resyncs += 1;
+      answered.push(until);
     },
+    onWatching: (until) => answered.push(until),
     onRefused: () => {
       refusals += 1;
     },
@@ -183,6 +194,42 @@ describe("a live stream", () => {
     expect(resyncs).toBe(2);
   });
 
+  it("says what is wanted, on every connection, and reports the answer", () => {
+    expect(stream.watch({ devices: ["a"] })).toBe(1);
+    expect(newest().said).toEqual([]);
+    newest().open();
+    expect(newest().said).toEqual([{ kind: "watch", id: 1, devices: ["a"] }]);
+    newest().say({ ...hello(), id: 1 });
+    expect(answered).toEqual([1]);
+    expect(stream.watch({ devices: null })).toBe(2);
+    expect(newest().said).toHaveLength(2);
+    newest().say({ kind: "watching", epoch: "a", sequence: 0, id: 2 });
+    expect([resyncs, answered]).toEqual([1, [1, 2]]);
+    // An answer that is ahead of what arrived is a gap, too.
+    newest().say({ kind: "watching", epoch: "a", sequence: 3, id: 2 });
+    expect([resyncs, answered]).toEqual([2, [1, 2, undefined, 2]]);
+    newest().end();
+    vi.advanceTimersByTime(500);
+    expect(newest().said).toEqual([]);
+    newest().open();
+    expect(newest().said).toEqual([{ kind: "watch", id: 2, devices: null }]);
+  });
+
+  it("does not wait any longer when the network is back", () => {
+    newest().end();
+    newest().end();
+    stream.wake();
+    expect(sockets).toHaveLength(2);
+    stream.wake();
+    vi.advanceTimersByTime(1_000);
+    expect(sockets).toHaveLength(2);
+    newest().say(hello());
+    stream.wake();
+    stream.pause();
+    stream.wake();
+    expect(sockets).toHaveLength(2);
+  });
+
   it("ignores what is no frame", () => {
     newest().say("not json");
     newest().say(frame(1));
@@ -193,8 +240,6 @@ describe("a live stream", () => {
 });
 
 it("makes the stream's address from the page's", () => {
-  expect(liveUrl({ device: "a b/ü" }, new URL("https://example.com/devices/x?y"))).toBe(
-    "wss://example.com/api/v1/live?device=a+b%2F%C3%BC",
-  );
-  expect(liveUrl({}, new URL("http://127.0.0.1:8000/"))).toBe("ws://127.0.0.1:8000/api/v1/live");
+  expect(liveUrl(new URL("https://example.com/devices/x?y"))).toBe("wss://example.com/api/v1/live");
+  expect(liveUrl(new URL("http://127.0.0.1:8000/"))).toBe("ws://127.0.0.1:8000/api/v1/live");
 });

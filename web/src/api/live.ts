@@ -1,4 +1,4 @@
-import type { LiveEvent, LiveFrame } from "./types";
+import type { LiveEvent, LiveFilter, LiveFrame } from "./types";
 
 /**
  * The live stream of stored events.
@@ -7,6 +7,9 @@ import type { LiveEvent, LiveFrame } from "./types";
  * the sequence, a heartbeat ahead of what arrived) is reported by `onResync`, and the page asks for its data anew. A stream
  * silent for longer than five seconds is dropped and opened again, with growing pauses while the server is away. A server that
  * hears no news itself says so in every frame.
+ *
+ * What is told can be chosen (`watch`), and is said anew on every connection. From the answer on, what is told of the chosen
+ * devices completes what is read then.
  */
 
 export type LiveState = "connecting" | "live" | "degraded" | "reconnecting" | "paused";
@@ -17,6 +20,7 @@ export interface Socket {
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
+  send(text: string): void;
   close(): void;
 }
 
@@ -24,7 +28,10 @@ export interface LiveStreamOptions {
   url: string;
   onState(state: LiveState): void;
   onEvents(events: LiveEvent[]): void;
-  onResync(): void;
+  /** Something may have been missed. `answered`: what was wanted until this number counts from now on. */
+  onResync(answered?: number): void;
+  /** What was wanted with this number, or a smaller one, counts from now on. */
+  onWatching?(answered: number): void;
   /** A connection ended before the server greeted: the session may have ended. */
   onRefused?(): void;
   open?(url: string): Socket;
@@ -44,6 +51,8 @@ export class LiveStream {
   private silence: ReturnType<typeof setTimeout> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private current: LiveState = "paused";
+  private wanted: { id: number; filter: LiveFilter } | null = null;
+  private opened = false;
 
   constructor(private readonly options: LiveStreamOptions) {}
 
@@ -58,6 +67,14 @@ export class LiveStream {
     this.connect();
   }
 
+  /** The network, or the person, is back: do not wait any longer. */
+  wake(): void {
+    if (this.current !== "reconnecting" || this.socket) return;
+    clearTimeout(this.retry);
+    this.failures = 0;
+    this.connect();
+  }
+
   /** Closes the stream until `start`. */
   pause(): void {
     this.drop();
@@ -65,10 +82,29 @@ export class LiveStream {
     this.become("paused");
   }
 
+  /** Tells the server what is wanted from now on, as soon as there is a connection. Returns the number of this wish. */
+  watch(filter: LiveFilter): number {
+    this.wanted = { id: (this.wanted?.id ?? 0) + 1, filter };
+    if (this.opened) this.ask();
+    return this.wanted.id;
+  }
+
+  private ask(): void {
+    if (this.wanted) {
+      const { id, filter } = this.wanted;
+      this.socket?.send(JSON.stringify({ kind: "watch", id, ...filter }));
+    }
+  }
+
   private connect(): void {
     const socket = (this.options.open ?? openWebSocket)(this.options.url);
     this.socket = socket;
     this.epoch = null;
+    socket.onopen = () => {
+      if (this.socket !== socket) return;
+      this.opened = true;
+      this.ask();
+    };
     socket.onmessage = (event) => {
       if (this.socket === socket) this.receive(event.data);
     };
@@ -78,19 +114,20 @@ export class LiveStream {
     socket.onerror = () => {
       if (this.socket === socket) this.reconnect();
     };
-    this.watch();
+    this.listenOn();
   }
 
   private receive(data: unknown): void {
     const frame = parse(data);
     if (frame === null) return;
-    this.watch();
+    this.listenOn();
     if (frame.kind === "hello") {
       this.epoch = frame.epoch;
       this.sequence = frame.sequence;
       this.failures = 0;
       this.become(frame.degraded ? "degraded" : "live");
-      this.options.onResync();
+      // A new connection tells everything until it was told what is wanted.
+      this.options.onResync(this.wanted?.id);
       return;
     }
     if (this.epoch === null) return;
@@ -101,9 +138,10 @@ export class LiveStream {
     this.become(frame.degraded ? "degraded" : "live");
     if (missed) this.options.onResync();
     if (frame.kind === "events") this.options.onEvents(frame.events);
+    if (frame.kind === "watching" && frame.id !== undefined) this.options.onWatching?.(frame.id);
   }
 
-  private watch(): void {
+  private listenOn(): void {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => this.reconnect(), SILENCE_MS);
   }
@@ -123,6 +161,7 @@ export class LiveStream {
     clearTimeout(this.silence);
     const socket = this.socket;
     this.socket = null;
+    this.opened = false;
     socket?.close();
   }
 
@@ -134,11 +173,9 @@ export class LiveStream {
 }
 
 /** Address of the live stream on the server of this page. */
-export function liveUrl(filter: { device?: string; type?: string }, base: Location | URL = window.location): string {
+export function liveUrl(base: Location | URL = window.location): string {
   const url = new URL("/api/v1/live", base.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  if (filter.device) url.searchParams.set("device", filter.device);
-  if (filter.type) url.searchParams.set("type", filter.type);
   return url.href;
 }
 
@@ -146,11 +183,13 @@ function openWebSocket(url: string): Socket {
   return new WebSocket(url) as unknown as Socket;
 }
 
+const kinds: ReadonlySet<string> = new Set(["hello", "events", "heartbeat", "watching"]);
+
 function parse(data: unknown): LiveFrame | null {
   if (typeof data !== "string") return null;
   try {
     const frame = JSON.parse(data) as LiveFrame;
-    return frame.kind === "hello" || frame.kind === "events" || frame.kind === "heartbeat" ? frame : null;
+    return kinds.has(frame.kind) ? frame : null;
   } catch {
     return null;
   }

@@ -65,4 +65,15 @@ export type LiveFrame = {
   sequence: number;
   /** The server hears no news at the moment. */
   degraded?: boolean;
-} & ({ kind: "hello" } | { kind: "events"; events: LiveEvent[] } | { kind: "heartbeat" });
+  /** The wish (`LiveFilter`) that is answered. */
+  id?: number;
+} & (
+  | { kind: "hello" | "watching" | "heartbeat" }
+  | { kind: "events"; events: LiveEvent[] }
+  | { kind: "refused"; detail: string }
+);
+
+/** What a page wants to be told of; null for all devices of the tenant. */
+export interface LiveFilter {
+  devices: string[] | null;
+}
