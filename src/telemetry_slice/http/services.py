@@ -13,11 +13,13 @@ from ..flow.books import Bookkeeper
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
 from ..flow.live import Hub
+from ..flow.panels import Panels
 from ..flow.query import Query
 from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
 from ..ports.accounts import Accounts
 from ..ports.audit import AuditLog
+from ..ports.dashboards import Dashboards
 from ..ports.edge import Clock
 from ..ports.erasing import Erasures
 from ..ports.registry import Devices, Keys, Tenants
@@ -38,6 +40,7 @@ class Services:
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
         query: stored telemetry; live: news of it.
+        dashboards: what tenants have made of panels; panels: what these show.
         books: the books of a tenant; letters: its dead letters.
         storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
@@ -59,6 +62,8 @@ class Services:
     version: str
     query: Query
     live: Hub
+    dashboards: Dashboards
+    panels: Panels
     books: Bookkeeper
     letters: Letters
     storage: StorageGuard | None
