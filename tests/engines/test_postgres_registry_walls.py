@@ -9,13 +9,16 @@ from sqlalchemy import func, select, text
 from telemetry_slice.engines.postgres.examine import OUTSIDE
 from telemetry_slice.engines.postgres.registry import open_registry
 from telemetry_slice.engines.postgres.roles import API, WRITER
+from telemetry_slice.engines.sql.dashboard_tables import dashboard_links, dashboard_versions, dashboards
 from telemetry_slice.engines.sql.enrolment_tables import enrolment_tokens
 from telemetry_slice.engines.sql.identity_tables import identities, provided_sign_ins
 from telemetry_slice.engines.sql.registry_tables import accounts, device_tags, devices, keys, memberships
 from telemetry_slice.engines.sql.signing_in_tables import links, recovery_codes, second_factors, sign_ins
+from telemetry_slice.model.dashboards import DashboardChange
 from telemetry_slice.model.tenancy import KeyKind, Role
 from telemetry_slice.ports.accounts import Account, Session, SessionKind
 from telemetry_slice.ports.credentials import EnrolmentToken
+from telemetry_slice.ports.dashboards import DashboardLinkRecord
 from telemetry_slice.ports.identities import Identity, ProvidedSignIn
 from telemetry_slice.ports.registry import KeyRecord
 from telemetry_slice.ports.signing_in import Link, LinkKind
@@ -25,6 +28,7 @@ _FUNCTIONS = (
     "account_of_email",
     "any_account",
     "audit_chains",
+    "dashboard_link",
     "drop_erased_schema",
     "enrolment_token",
     "identity_named",
@@ -41,10 +45,16 @@ _FUNCTIONS = (
     "use_keys",
     "warn_keys",
 )
-WALLED = (accounts, device_tags, devices, enrolment_tokens, keys, links, memberships)
+WALLED = (
+    accounts, dashboard_links, dashboard_versions, dashboards, device_tags, devices, enrolment_tokens, keys, links,
+    memberships,
+)  # fmt: skip
 OF_PERSONS = (accounts, identities, memberships, provided_sign_ins, recovery_codes, second_factors, sign_ins)
 NAMES = {
     accounts: "email",
+    dashboard_links: "name",
+    dashboard_versions: "name",
+    dashboards: "dashboard_id",
     device_tags: "tag",
     devices: "label",
     enrolment_tokens: "name",
@@ -82,6 +92,9 @@ async def two_tenants(registry):
         await registry.signing_in.links.add(invitation)
         given = (mark, tenant, bytes(32), mark, "", "", (), None, 1, 0, 1, 1 << 60, None, None)
         await registry.credentials.enrolment.add(EnrolmentToken(*given))
+        await registry.dashboards.create(tenant.no, mark, DashboardChange(mark, Role.VIEWER, "{}", mark, 1))
+        made = DashboardLinkRecord(mark, tenant, mark, bytes(32), mark, 1, mark, 1 << 60)
+        assert await registry.credentials.dashboard_links.add(made)
         await registry.signing_in.second_factors.offer(mark, mark)
         await registry.signing_in.second_factors.confirm(mark, mark, 1, [bytes(32)])
         provided = registry.signing_in.identities

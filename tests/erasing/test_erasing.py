@@ -24,6 +24,7 @@ from telemetry_slice.engines.postgres.roles import schema_of
 from telemetry_slice.engines.sql.erasures import SqlErasures
 from telemetry_slice.flow.audit import verify
 from telemetry_slice.model.audit import INSTALLATION, Actor, ActorKind
+from telemetry_slice.model.dashboards import DashboardChange
 from telemetry_slice.model.errors import Code, SliceError, UnavailableError
 from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import Role
@@ -80,6 +81,11 @@ class Erased:
         await running.access.links.invite(tenant, "carol@acme.example", Role.VIEWER)
         terms = {"name": "", "prefix": "", "location": "", "tags": (), "key_life_us": None, "max_uses": 5}
         await running.access.enrolment.create(tenant, **terms, expires_us=1 << 60)
+        panels = DashboardChange("Hall", Role.VIEWER, "{}", "ada@acme.example", 1)
+        await registry.dashboards.create(tenant.no, "wall", panels)
+        made = await running.access.dashboard_links.create(tenant, "wall", name="", expires_us=1 << 60, by="ada")
+        assert made is not None
+        self.shared = made[1]
         await people.add("root@acme.example", "Root", life.password, [(tenant.no, Role.ADMIN)], platform_admin=True)
         return life
 
@@ -96,6 +102,8 @@ class Erased:
             for token in self.life.tokens.values():
                 with pytest.raises(SliceError):
                     await running.access.key(token, "127.0.0.1")
+            with pytest.raises(SliceError):
+                await running.access.bearer(self.shared, "127.0.0.1")
             with pytest.raises(SliceError, match="being erased"):
                 await running.registry.tenants.suspend(TENANT, None)
             return begun
@@ -191,6 +199,10 @@ class Erased:
         assert bob.tenant is None
         assert await registry.signing_in.links.invitations(self.no, 0) == []
         assert await registry.credentials.enrolment.list(self.no) == []
+        assert await registry.dashboards.list(self.no) == []
+        assert await registry.dashboards.versions(self.no, "hall") == []
+        with pytest.raises(SliceError):
+            await running.access.bearer(self.shared, "127.0.0.1")
         for token in self.life.tokens.values():
             with pytest.raises(SliceError):
                 await running.access.key(token, "127.0.0.1")

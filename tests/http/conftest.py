@@ -36,6 +36,7 @@ from telemetry_slice.ports.accounts import Account
 from telemetry_slice.runtime import build_embedded
 from telemetry_slice.runtime.distributed import build_api, build_worker
 from telemetry_slice.runtime.embedded import shared_only
+from telemetry_slice.runtime.panels import panels_over
 from telemetry_slice.runtime.placing import make_tenant_schema
 from telemetry_slice.settings import Settings
 
@@ -95,9 +96,11 @@ def services(access, registry, clock, telemetry):
         "cursor_secret": b"cursors",
         "version": "0.0",
         "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),
+        "dashboards": registry.dashboards,
         "place": shared_only,
         "devices_changed": lambda tenant: None,
     }
+    parts["panels"] = panels_over(parts["query"], clock)
     # What these tests do not reach is not put together.
     yield Services(**{field.name: parts.get(field.name) for field in dataclasses.fields(Services)})
     readers.close()

@@ -21,6 +21,11 @@ V1 = EVENT | {"type": "t", "value": 1}
 NEW_USER = {"email": "{who}@{tenantId}.example", "role": "viewer", "password": PASSWORD}
 SETUP = {"token": "x", "email": "x@example.org", "password": PASSWORD, "tenantId": "x", "tenantName": "x"}
 V2 = EVENT | {"measurements": {"t": 1}}
+PANEL = {"id": "p", "kind": "table", "at": {"x": 0, "y": 0, "w": 4, "h": 4}, "of": {"deviceIds": ["{deviceId}"]}}
+CHOICE = {"name": "device", "kind": "device", "choices": ["{deviceId}"]}
+DOCUMENT = {"schema": 1, "variables": [CHOICE], "panels": [PANEL]}
+DASHBOARD = {"name": "by {who}", "document": DOCUMENT}
+PANELS = {"panels": [PANEL], "variables": [CHOICE], "values": {"device": ["{deviceId}"]}}
 
 # Who may, what its own tenant's service key and owner are told, and a valid body. Texts in braces are the path's.
 ROUTES = {
@@ -66,6 +71,21 @@ ROUTES = {
     "GET /api/v2/devices/{deviceId}/telemetry": ("read", 200, None),
     "GET /api/v1/devices/{deviceId}/types": ("read", 200, None),
     "POST /api/v1/query": ("read", 200, {"select": "latest", "devices": ["{deviceId}"]}),
+    "POST /api/v1/panels/query": ("read", 200, PANELS),
+    "POST /api/v1/panels/choices": ("read", 200, {"variables": [CHOICE]}),
+    "GET /api/v1/shared/dashboard": ("shared", 200, None),
+    "POST /api/v1/shared/panels": ("shared", 200, {"panelIds": ["p"], "values": {"device": ["{deviceId}"]}}),
+    "GET /api/v1/dashboards": ("read", 200, None),
+    "GET /api/v1/dashboards/{dashboardId}": ("read", 200, None),
+    "GET /api/v1/dashboards/{dashboardId}/versions": ("read", 200, None),
+    "GET /api/v1/dashboards/{dashboardId}/versions/1": ("read", 200, None),
+    "GET /api/v1/dashboards/{dashboardId}/links": ("operate", 200, None),
+    "POST /api/v1/dashboards": ("operate", 201, DASHBOARD),
+    "PUT /api/v1/dashboards/{dashboardId}": ("operate", 200, DASHBOARD | {"version": 1}),
+    "POST /api/v1/dashboards/{dashboardId}/versions/1/restore": ("operate", 200, {"version": 2}),
+    "POST /api/v1/dashboards/{dashboardId}/links": ("operate", 201, {"name": "another"}),
+    "DELETE /api/v1/dashboards/{dashboardId}/links/{linkId}": ("operate", 204, None),
+    "DELETE /api/v1/dashboards/{dashboardId}": ("operate", 204, None),
     "POST /api/v1/dead-letters/replay": ("operate", 200, {"reason": "clock"}),
     "PATCH /api/v1/dead-letters/{letter_id}": ("operate", 200, {"body": V1 | {"eventId": "mended"}}),
     "POST /api/v1/dead-letters/{letter_id}/replay": ("operate", 200, None),

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import apsw
 import psycopg
-from tests.http.routes import PASSWORD, ROUTES, V1, WAIT
+from tests.http.routes import DOCUMENT, PASSWORD, ROUTES, V1, WAIT
 
 from telemetry_slice.http.live import MAX_WATCHED
 from telemetry_slice.model.tenancy import Role
@@ -26,7 +26,7 @@ KEYS = {
     "service read ingest admin": {"kind": "service", "scopes": ["read", "ingest", "admin"]},
 }
 PEOPLE = ("nowhere", "viewer", "operator", "admin", "owner", "owner in a browser", "platform", "platform viewer")
-CALLERS = ("nobody", "revoked", "console", *KEYS, *PEOPLE)
+CALLERS = ("nobody", "revoked", "console", "link", *KEYS, *PEOPLE)
 # Whatever is asked for by permissions about tenants is theirs to ask.
 IN_ALL_TENANTS = {"console", "platform", "platform viewer"}
 CSRF = {"X-Requested-With": "tslice", "Origin": "http://slice.example"}
@@ -71,6 +71,14 @@ async def furnish(house, name, number):
         body = {"email": f"guest-{n}-{name}@example.org", "role": "viewer"}
         ids["invitationId"].append((await console.made("/api/v1/invitations", body))["id"])
         ids["tokenId"].append((await console.made("/api/v1/enrolment-tokens", {"name": canary}))["tokenId"])
+    panel = DOCUMENT["panels"][0] | {"of": {"deviceIds": devices}, "title": canary}
+    variable = DOCUMENT["variables"][0] | {"choices": devices}
+    document = DOCUMENT | {"panels": [panel], "variables": [variable]}
+    for _ in range(4):
+        made = await console.made("/api/v1/dashboards", {"name": canary, "document": document})
+        ids["dashboardId"].append(made["id"])
+        link = await console.made(f"/api/v1/dashboards/{made['id']}/links", {"name": canary})
+        ids["linkId"].append(link["linkId"])
     now_ms = house.platform.services.clock.now_us() // 1000
     events = [
         {"eventId": f"{name}-{n}", "deviceId": devices[n % 3], "recordedAt": 0 if n < 4 else now_ms - n}
@@ -92,7 +100,7 @@ async def furnish(house, name, number):
     }  # fmt: skip
     side = SimpleNamespace(
         name=name, id=tenant.id, no=no, ids=ids, people=people, keys=keys, revoked=revoked["key"], house=house,
-        canaries=(canary.encode(), str(number).encode()), gateway=tenant.gateway,
+        canaries=(canary.encode(), str(number).encode()), gateway=tenant.gateway, link=link["token"],
     )  # fmt: skip
     sessions = await house.client.get("/api/v1/me/sessions", headers=await credential(side, "owner in a browser"))
     ids["sessionId"] = [session["id"] for session in sessions.json()["sessions"]]
@@ -108,6 +116,8 @@ async def credential(side, who):
         return {"X-API-Key": side.revoked}
     if who == "console":
         return dict(side.house.console(side.id).headers)
+    if who == "link":
+        return {"Authorization": f"Bearer {side.link}"}
     if who in side.keys:
         return {"Authorization": f"Bearer {side.keys[who]['key']}"}
     profile = await access.people._first_profile(side.people[who])

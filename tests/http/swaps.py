@@ -188,6 +188,7 @@ class Fuzzer:
             return {"parameters": [{"name": name, "in": "query"} for name in ("device", "type")]}
         method, path = route.partition("?")[0].split(" ")
         path = path.replace("{deviceKeyId}", "{keyId}").replace("{discarded_id}", "{letter_id}")
+        path = path.replace("/versions/1", "/versions/{version}")
         return self.document["paths"][path][method.lower()]
 
     def _properties(self, route):
@@ -255,7 +256,7 @@ class Fuzzer:
     def _release_brakes(self):
         """Guessing is braked by address, and here everybody has the same."""
         access = self.attacker.house.platform.services.access
-        for part in (access.people, access.links, access.second_factors):
+        for part in (access.people, access.links, access.second_factors, access.dashboard_links):
             for each in vars(part).values():
                 if isinstance(each, Brake):
                     each._due.clear()

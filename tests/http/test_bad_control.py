@@ -58,6 +58,9 @@ async def own(house):
     ]
     assert (await tenant.gateway.send(events, 1, Prefer="wait=10")).status_code == 200
     (letter,) = (await tenant.service.get("/api/v1/dead-letters")).json()["deadLetters"]
+    body = {"name": "x", "document": {"schema": 1}}
+    dashboard = await tenant.console.made("/api/v1/dashboards", body)
+    link = await tenant.console.made(f"/api/v1/dashboards/{dashboard['id']}/links", {})
     operations = [
         SimpleNamespace(method=method.upper(), path=path, **operation)
         for path, methods in document["paths"].items()
@@ -72,15 +75,22 @@ async def own(house):
         "sessionId": "none",
         "invitationId": "none",
         "tokenId": "none",
+        "dashboardId": dashboard["id"],
+        "linkId": "none",
+        "version": 1,
         "provider": "none",
         # Another one: what is done to it, suspended say, is no matter.
         "tenantId": (await house.tenant()).id,
     }
-    return SimpleNamespace(document=document, operations=operations, tenant=tenant, ids=ids, house=house)
+    return SimpleNamespace(
+        document=document, operations=operations, tenant=tenant, ids=ids, house=house, link=house.key(link["token"])
+    )
 
 
 def door_of(own, operation):
     """Whoever may call: routes of the platform are for the console."""
+    if "/shared/" in operation.path:
+        return own.link
     return own.tenant.console if "/tenants" in operation.path or "/users" in operation.path else own.tenant.service
 
 
@@ -98,6 +108,7 @@ def schema_of(own, operation):
 SAMPLES = {
     "email": "x@example.org", "password": "correct horse battery", "grantType": "password", "tenantId": "other-tenant",
     "kind": "gateway", "role": "viewer", "select": "latest", "devices": ["dev-1"], "deviceId": "bad-input",
+    "document": {"schema": 1}, "version": 1, "panels": [], "variables": [],
 }  # fmt: skip
 
 

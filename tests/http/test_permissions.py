@@ -13,7 +13,18 @@ import pytest_asyncio
 
 from telemetry_slice.model import permissions
 from telemetry_slice.model.permissions import GRANTS, Party, Permission, parties
-from telemetry_slice.model.tenancy import Console, DeviceKey, Duty, GatewayKey, Role, Scope, ServiceKey, SystemJob, User
+from telemetry_slice.model.tenancy import (
+    Console,
+    DashboardLink,
+    DeviceKey,
+    Duty,
+    GatewayKey,
+    Role,
+    Scope,
+    ServiceKey,
+    SystemJob,
+    User,
+)
 from telemetry_slice.ports.accounts import SessionKind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,6 +47,7 @@ CALLERS = {
     "platform": {Party.USER, Party.PLATFORM},
     "platform viewer": {Party.USER, Party.PLATFORM, Party.VIEWER},
     "console": {Party.CONSOLE},
+    "link": {Party.LINK},
 }
 ACT_IN_NO_TENANT = {"nowhere", "platform"}
 
@@ -94,6 +106,11 @@ async def as_(house, people):
             keys[who] = await tenant.console.made("/api/v1/keys", {"kind": "gateway"})
         elif who.startswith("service"):
             keys[who] = await tenant.console.made("/api/v1/keys", {"kind": "service", "scopes": who.split()[1:]})
+        elif who == "link":
+            body = {"name": "x", "document": {"schema": 1}}
+            dashboard = await tenant.console.made("/api/v1/dashboards", body)
+            made = await tenant.console.made(f"/api/v1/dashboards/{dashboard['id']}/links", {})
+            keys[who] = {"key": made["token"]}
 
     async def headers(who, route=""):
         if who == "console":
@@ -206,6 +223,7 @@ async def test_every_principal_is_some_party(people):
         GatewayKey(tenant, "k"),
         ServiceKey(tenant, "k", frozenset(Scope)),
         Console(None),
+        DashboardLink(tenant, "l", "n", "d", 0),
         *(User("u", "e", "n", tenant, role, platform_admin=True) for role in Role),
     ):
         assert parties(principal)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 from tests.http.conftest import Door
-from tests.http.routes import PASSWORD, PEM, ROUTES, V1, WAIT
+from tests.http.routes import CHOICE, DOCUMENT, PANEL, PASSWORD, PEM, ROUTES, V1, WAIT
 from tests.http.sides import IN_ALL_TENANTS
 from tests.http.walls import EVERYWHERE
 
@@ -35,19 +35,20 @@ def pytest_generate_tests(metafunc):
 PAGE_AND_DOCUMENTS = ["/", "/devices/some-device", "/docs", "/openapi.json"]
 """Public besides the public lines above, and not in the document."""
 MAY = {
-    "public": {"nobody", "malformed", "revoked", "device", "gateway", "service", "owner"},
+    "public": {"nobody", "malformed", "revoked", "device", "gateway", "service", "owner", "link"},
     "anyone": {"device", "gateway", "service", "owner"},
     "ingest": {"device", "gateway", "service"},
     "person": {"owner"},
     "session": set(),
     "read": {"service", "owner"},
     "operate": {"service", "owner"},
+    "shared": {"link"},
     "administer": {"service", "owner"},
     "platform": set(),
 }
 # The audit says what its own tenant's callers were refused, in the callers' own words.
 TELL_WHAT_ONE_ASKED = {"GET /api/v1/audit", "GET /api/v1/audit/export"}
-CALLERS = ("nobody", "malformed", "revoked", "device", "gateway", "service", "owner")
+CALLERS = ("nobody", "malformed", "revoked", "device", "gateway", "service", "owner", "link")
 UNKNOWN = {"nobody", "malformed", "revoked"}
 
 
@@ -73,6 +74,13 @@ async def furnish(house, name):
         people[role] = await console.made("/api/v1/users", body)
     invitation = await console.made("/api/v1/invitations", {"email": f"{secret}@example.org", "role": "viewer"})
     token_of_devices = await console.made("/api/v1/enrolment-tokens", {"name": secret, "tags": [secret]})
+    panel = PANEL | {"of": {"deviceIds": [device]}, "title": secret}
+    document = DOCUMENT | {"panels": [panel], "variables": [CHOICE | {"choices": [device]}]}
+    dashboard = await console.made("/api/v1/dashboards", {"name": secret, "document": document})
+    links = [
+        await console.made(f"/api/v1/dashboards/{dashboard['id']}/links", {"name": secret, "days": days})
+        for days in (1, 2)
+    ]
     grant = {"grantType": "password", "email": f"owner@{secret}.example", "password": PASSWORD}
     token, _ = [(await house.nobody.post("/api/v1/auth/token", json=grant)).json()["accessToken"] for _ in range(2)]
     sessions = (await house.key(token).get("/api/v1/me/sessions")).json()["sessions"]
@@ -91,6 +99,7 @@ async def furnish(house, name):
         "gateway": tenant.gateway,
         "service": tenant.service,
         "owner": house.key(token),
+        "link": house.key(links[0]["token"]),
     }
     ids = {
         "deviceId": device,
@@ -102,6 +111,8 @@ async def furnish(house, name):
         "invitationId": invitation["id"],
         "tokenId": token_of_devices["tokenId"],
         "tenantId": tenant.id,
+        "dashboardId": dashboard["id"],
+        "linkId": links[1]["linkId"],
         "sessionId": next(session["id"] for session in sessions if not session["current"]),
         "type": secret,
     }
@@ -124,10 +135,12 @@ async def belongings(tenant):
     seen = []
     for path in (
         "devices", f"devices/{device}/telemetry", f"devices/{device}/keys", "keys", "users", "invitations",
-        "enrolment-tokens",
+        "enrolment-tokens", "dashboards", f"dashboards/{tenant.ids['dashboardId']}/links",
         "dead-letters", "books",
     ):  # fmt: skip
         body = (await tenant.service.get(f"/api/v1/{path}")).json()
+        for link in body.get("links", []):
+            del link["lastUsedAt"]
         for key in body.get("keys", []):
             # Written down by and by.
             del key["lastUsedAt"], key["lastUsedFrom"]
@@ -163,6 +176,7 @@ async def call(door, route, ids, who="somebody"):
 def plain(route):
     """A line's route as the document has it."""
     path = route.partition("?")[0]
+    path = path.replace("/versions/1", "/versions/{version}")
     return path.replace("{deviceKeyId}", "{keyId}").replace("{discarded_id}", "{letter_id}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
 from telemetry_slice.flow.access import Access, Secrets, new_signing_key
 from telemetry_slice.model.series import TimeRange
+from telemetry_slice.model.tenancy import Tenant
 from telemetry_slice.model.times import HOUR_US, MINUTE_US
 from telemetry_slice.runtime.distributed import Databases
 from telemetry_slice.runtime.platform import Store
@@ -124,6 +125,16 @@ class DatabaseEnd:
             databases.close()
 
 
+async def _dashboards(running: Running, tenant: Tenant) -> list[Any]:
+    """Each but for the number of its version, which begins anew."""
+    found = []
+    for head in await running.registry.dashboards.list(tenant.no):
+        whole = await running.registry.dashboards.get(tenant.no, head.id)
+        assert whole is not None
+        found.append((replace(head, version=0), whole.document))
+    return found
+
+
 async def answers(
     running: Running, tenant_id: str, as_of_us: int, minutes: list[int], expired_us: int = 0
 ) -> dict[str, Any]:
@@ -135,6 +146,7 @@ async def answers(
     by_no = {device.no: device.id for device in devices}
     said: dict[str, Any] = {
         "tenant": (tenant.name, tenant.auto_register, tenant.limits, tenant.created_us),
+        "dashboards": await _dashboards(running, tenant),
         "devices": [(d.id, d.label, d.location, d.tags, d.created_us, d.deleted_us) for d in devices],
         "users": [
             (account.email, account.name, account.password, role)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from telemetry_slice.model.dashboards import DashboardChange
 from telemetry_slice.model.events import EventBatch, Kind, Measurement, Message, TenantNo, event_key, meaning_of
 from telemetry_slice.model.placement import SHARED, Placement
 from telemetry_slice.model.tenancy import KeyKind, Limits, Role, Scope
@@ -162,6 +163,10 @@ async def live(
     numbers = {device.id: device.no for device in (await registry.devices.resolve(tenant.no, ids)).values()}
     theirs = {device.id: device.no for device in (await registry.devices.register(neighbour.no, ids)).values()}
     await _credentials(running, life, tenant)
+    wall = DashboardChange("Wand ✓", Role.VIEWER, '{"schema": 1}', "ada@acme.example", 5)
+    await registry.dashboards.create(tenant.no, "wall-1", wall)
+    changed = replace(wall, name="Halle", visible_to=Role.OPERATOR, at_us=6)
+    await registry.dashboards.change(tenant.no, "wall-1", 1, changed)
 
     now_us = time.time_ns() // 1000
     seen: list[Sent] = []

@@ -140,8 +140,8 @@ def test_lines_that_do_not_belong_are_refused(parcel: Path) -> None:
 
 def test_another_format_is_named(parcel: Path) -> None:
     """A parcel of a release to come says so, whatever else has changed in it."""
-    first = msgspec.json.decode(lines_of(parcel)[0]) | {"format": 2, "mystery": 1}
-    with pytest.raises(MoveRefusedError, match="has format 2; this release reads 1"):
+    first = msgspec.json.decode(lines_of(parcel)[0]) | {"format": 3, "mystery": 1}
+    with pytest.raises(MoveRefusedError, match="has format 3; this release reads 1 and 2"):
         read(packed(parcel, [msgspec.json.encode(first) + b"\n"]))
     parcel.write_text("time,value\n1,2\n")
     with pytest.raises(MoveRefusedError, match="no parcel"):

@@ -26,7 +26,9 @@ import zstandard
 from ..model.parcel import PARTS, Head, Rows
 from ..ports.moving import MoveRefusedError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""The first one had no dashboards."""
 KIND = "telemetry-slice tenant"
 LONGEST_LINE = 32 << 20
 """Bytes; what a reader holds at once. Whoever writes hands over fewer rows at a time than that."""
@@ -156,8 +158,9 @@ class ParcelReader:
             told = msgspec.json.decode(line, type=_Format)
             if told.kind != KIND:
                 raise self._refused("is no parcel")
-            if told.format != FORMAT:
-                raise self._refused(f"has format {told.format}; this release reads {FORMAT}")
+            if told.format not in READABLE:
+                reads = " and ".join(map(str, READABLE))
+                raise self._refused(f"has format {told.format}; this release reads {reads}")
             return msgspec.json.decode(line, type=_First)
         except msgspec.DecodeError as error:
             raise self._refused(f"is damaged, or no parcel: {error}") from error
@@ -197,7 +200,7 @@ class ParcelReader:
             last = _decode_last(line)
         except msgspec.DecodeError as error:
             raise self._refused(f"is damaged: {error}") from error
-        if last.sha256 != digest or last.rows != counts:
+        if last.sha256 != digest or Counter(last.rows) != counts:
             raise self._refused("is damaged: its checksum does not fit")
 
 

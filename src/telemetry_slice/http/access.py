@@ -14,6 +14,7 @@ from ..model.errors import Code, SliceError
 from ..model.permissions import Permission
 from ..model.tenancy import (
     Console,
+    DashboardLink,
     DeviceKey,
     GatewayKey,
     KeyPrincipal,
@@ -155,7 +156,7 @@ def _me_of_profile(profile: Profile) -> Me:
     )
 
 
-def _me_of_program(principal: KeyPrincipal | Console | SystemJob) -> Me:
+def _me_of_program(principal: KeyPrincipal | Console | DashboardLink | SystemJob) -> Me:
     kind: Literal["service", "device", "gateway", "console"]
     match principal:
         case ServiceKey():
@@ -166,6 +167,8 @@ def _me_of_program(principal: KeyPrincipal | Console | SystemJob) -> Me:
             kind = "device"
         case Console():
             kind = "console"
+        case DashboardLink():
+            raise AssertionError("a link asks for nothing but its dashboard")
         case SystemJob():
             raise AssertionError("no credential stands for a system job")
         case _:

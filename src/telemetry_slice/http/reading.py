@@ -15,6 +15,7 @@ from fastapi import Depends, Query
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
+from ..flow.panels import Series
 from ..flow.query import MAX_PAGE, Asked, SeriesAnswer
 from ..model.errors import invalid
 from ..model.events import MAX_TYPE, Kind, Value
@@ -180,7 +181,7 @@ def _bucket_body(bucket: Bucket) -> dict[str, Any]:
     }
 
 
-def series_body(series: SeriesAnswer) -> dict[str, Any]:
+def series_body(series: SeriesAnswer | Series) -> dict[str, Any]:
     """A series as the wire has it."""
     return {
         "type": series.type,

@@ -13,12 +13,14 @@ from ..flow.books import Bookkeeper
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
 from ..flow.live import Hub
+from ..flow.panels import Panels
 from ..flow.query import Query
 from ..model.events import TenantNo
 from ..model.placement import Placement, PlacementKind
 from ..model.tenancy import Allowance
 from ..ports.accounts import Accounts
 from ..ports.audit import AuditLog
+from ..ports.dashboards import Dashboards
 from ..ports.edge import Clock
 from ..ports.erasing import Erasures
 from ..ports.registry import Devices, Keys, Tenants
@@ -39,6 +41,7 @@ class Services:
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
         query: stored telemetry; live: news of it.
+        dashboards: what tenants have made of panels; panels: what these show.
         books: the books of a tenant; letters: its dead letters.
         allowance: what a tenant may use that has no limits of its own.
         storage: how full the disk is; None where the data lies on servers of their own.
@@ -61,6 +64,8 @@ class Services:
     version: str
     query: Query
     live: Hub
+    dashboards: Dashboards
+    panels: Panels
     books: Bookkeeper
     letters: Letters
     allowance: Allowance

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import assert_never
 
 from .events import TenantNo
-from .tenancy import Console, DeviceKey, GatewayKey, Principal, ServiceKey, SystemJob, User
+from .tenancy import Console, DashboardLink, DeviceKey, GatewayKey, Principal, ServiceKey, SystemJob, User
 
 INSTALLATION = TenantNo(0)
 """The chain of what concerns no tenant; the numbers of tenants begin with 1."""
@@ -43,6 +43,7 @@ class ActorKind(StrEnum):
     SERVICE = "service key"
     CONSOLE = "console"
     ENROLMENT = "enrolment token"
+    LINK = "dashboard link"
     SYSTEM = "system job"
     UNKNOWN = "unknown"
 
@@ -103,6 +104,8 @@ def actor_of(principal: Principal) -> Actor:
             return Actor(ActorKind.SERVICE, principal.key_id, "")
         case Console():
             return Actor(ActorKind.CONSOLE, "console", "")
+        case DashboardLink():
+            return Actor(ActorKind.LINK, principal.link_id, principal.name)
         case SystemJob():
             return Actor(ActorKind.SYSTEM, principal.duty, "")
         case _:

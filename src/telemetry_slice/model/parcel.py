@@ -75,6 +75,18 @@ class MemberRow(NamedTuple):
     role: Role
 
 
+class DashboardRow(NamedTuple):
+    """A dashboard in its newest version. Versions before it, and links to it, stay where they are."""
+
+    dashboard_id: str
+    name: str
+    visible_to: Role
+    document: str
+    created_us: int
+    changed_us: int
+    changed_by: str
+
+
 class SeriesRow(NamedTuple):
     """A series, and its newest reading where it has one; `received_us` is when it last received anything."""
 
@@ -144,6 +156,7 @@ PARTS: dict[str, type[Any]] = {
     "devices": DeviceRow,
     "keys": KeyRow,
     "members": MemberRow,
+    "dashboards": DashboardRow,
     "series": SeriesRow,
     "readings": ReadingRow,
     "claims": ClaimRow,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import assert_never
 
-from .tenancy import Console, DeviceKey, GatewayKey, Principal, Role, Scope, ServiceKey, SystemJob, User
+from .tenancy import Console, DashboardLink, DeviceKey, GatewayKey, Principal, Role, Scope, ServiceKey, SystemJob, User
 
 
 class Party(StrEnum):
@@ -25,6 +25,7 @@ class Party(StrEnum):
     OWNER = "owner"
     PLATFORM = "platform administrator"
     CONSOLE = "console"
+    LINK = "dashboard link"
 
 
 _EVERYDAY = frozenset({"read", "send"})
@@ -40,6 +41,14 @@ class Permission(StrEnum):
     MEND_DEAD_LETTERS = "mend dead letters"
     REPLAY_DEAD_LETTERS = "replay dead letters"
     DISCARD_DEAD_LETTERS = "discard dead letters"
+    READ_DASHBOARDS = "read dashboards"
+    CREATE_DASHBOARDS = "create dashboards"
+    CHANGE_DASHBOARDS = "change dashboards"
+    DELETE_DASHBOARDS = "delete dashboards"
+    READ_DASHBOARD_LINKS = "read dashboard links"
+    CREATE_DASHBOARD_LINKS = "create dashboard links"
+    REVOKE_DASHBOARD_LINKS = "revoke dashboard links"
+    READ_SHARED_DASHBOARD = "read shared dashboard"
     READ_DEVICES = "read devices"
     CREATE_DEVICES = "create devices"
     PROVISION_DEVICES = "provision devices"
@@ -111,7 +120,8 @@ class Permission(StrEnum):
         return self.action not in _EVERYDAY
 
 
-_ANYONE = frozenset(Party)
+# A link opens its dashboard and nothing else.
+_ANYONE = frozenset(Party) - {Party.LINK}
 _SENDERS = frozenset({Party.DEVICE, Party.GATEWAY, Party.SERVICE_INGEST})
 _ADMINISTRATORS = frozenset({Party.ADMIN, Party.OWNER, Party.SERVICE_ADMIN, Party.CONSOLE})
 _OPERATORS = _ADMINISTRATORS | {Party.OPERATOR}
@@ -128,6 +138,14 @@ GRANTS: Mapping[Permission, frozenset[Party]] = {
     Permission.MEND_DEAD_LETTERS: _OPERATORS,
     Permission.REPLAY_DEAD_LETTERS: _OPERATORS,
     Permission.DISCARD_DEAD_LETTERS: _OPERATORS,
+    Permission.READ_DASHBOARDS: _READERS,
+    Permission.CREATE_DASHBOARDS: _OPERATORS,
+    Permission.CHANGE_DASHBOARDS: _OPERATORS,
+    Permission.DELETE_DASHBOARDS: _OPERATORS,
+    Permission.READ_DASHBOARD_LINKS: _OPERATORS,
+    Permission.CREATE_DASHBOARD_LINKS: _OPERATORS,
+    Permission.REVOKE_DASHBOARD_LINKS: _OPERATORS,
+    Permission.READ_SHARED_DASHBOARD: frozenset({Party.LINK}),
     Permission.READ_DEVICES: _READERS,
     Permission.CREATE_DEVICES: _OPERATORS,
     Permission.PROVISION_DEVICES: _OPERATORS,
@@ -198,6 +216,7 @@ _OF_ROLE = {
 _DEVICE = frozenset({Party.DEVICE})
 _GATEWAY = frozenset({Party.GATEWAY})
 _CONSOLE = frozenset({Party.CONSOLE})
+_LINK = frozenset({Party.LINK})
 _NOBODY: frozenset[Party] = frozenset()
 _SERVICES = {
     frozenset(scopes): frozenset(_OF_SCOPE[scope] for scope in scopes)
@@ -226,6 +245,8 @@ def parties(principal: Principal) -> frozenset[Party]:
             return _USERS[principal.role, principal.platform_admin]
         case Console():
             return _CONSOLE
+        case DashboardLink():
+            return _LINK
         case SystemJob():
             # It does what it was made for, and asks for nothing at any route.
             return _NOBODY

@@ -145,6 +145,17 @@ class Console:
     tenant: Tenant | None
 
 
+@dataclass(frozen=True, slots=True)
+class DashboardLink:
+    """Whoever has a link to one dashboard: may read its panels, and nothing else."""
+
+    tenant: Tenant
+    link_id: str
+    name: str
+    dashboard_id: str
+    expires_us: int
+
+
 class Duty(StrEnum):
     """What the installation does by itself."""
 
@@ -164,4 +175,4 @@ class SystemJob:
 
 
 KeyPrincipal = DeviceKey | GatewayKey | ServiceKey
-Principal = DeviceKey | GatewayKey | ServiceKey | User | Console | SystemJob
+Principal = DeviceKey | GatewayKey | ServiceKey | User | Console | DashboardLink | SystemJob

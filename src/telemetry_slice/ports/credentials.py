@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..model.events import TenantNo
 from ..model.tenancy import KeyKind, Tenant
+from .dashboards import DashboardLinks
 from .peppers import UnderPeppers
 from .provisioning import Provisioning, WantedDevice
 
@@ -109,3 +110,6 @@ class Credentials(Protocol):
 
     @property
     def under_peppers(self) -> UnderPeppers: ...
+
+    @property
+    def dashboard_links(self) -> DashboardLinks: ...

@@ -36,6 +36,7 @@ from ..ports.cache import FRESH_S, Cache
 from ..ports.edge import Bus, Clock, Limiter
 from ..ports.events import DeadLetters, EventStore, Intake
 from ..settings import Settings
+from .panels import panels_over
 from .providers import providers_of
 from .secrets import access_secrets, kept_secrets
 
@@ -255,6 +256,7 @@ class Front:
             cache.forget(tenant)
             bus.tell_change(tenant)
 
+        query = Query(SqlTelemetry(readers), registry.devices, clock, kept.cursor_secret, cache)
         self.services = Services(
             access=self.access,
             tenants=registry.tenants,
@@ -267,8 +269,10 @@ class Front:
             clock=clock,
             cursor_secret=kept.cursor_secret,
             version=version("telemetry-slice"),
-            query=Query(SqlTelemetry(readers), registry.devices, clock, kept.cursor_secret, cache),
+            query=query,
             live=Hub(bus, stale_s=FRESH_S + lag_s),
+            dashboards=registry.dashboards,
+            panels=panels_over(query, clock),
             books=Bookkeeper(self.gate.totals, queue, store),
             letters=Letters(store, registry.devices, cache, lag_s),
             allowance=allowance(settings),

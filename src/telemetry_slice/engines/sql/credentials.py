@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...ports.edge import Clock
+from .dashboard_links import SqlDashboardLinks
 from .database import Database
 from .enrolment import SqlEnrolmentTokens
 from .expiring import SqlExpiringKeys
@@ -20,6 +21,7 @@ class SqlCredentials:
     provisioning: SqlProvisioning
     enrolment: SqlEnrolmentTokens
     under_peppers: SqlUnderPeppers
+    dashboard_links: SqlDashboardLinks
 
 
 def credentials_over(database: Database, clock: Clock) -> SqlCredentials:
@@ -29,4 +31,5 @@ def credentials_over(database: Database, clock: Clock) -> SqlCredentials:
         SqlProvisioning(database, clock),
         SqlEnrolmentTokens(database, clock),
         SqlUnderPeppers(database),
+        SqlDashboardLinks(database, clock),
     )

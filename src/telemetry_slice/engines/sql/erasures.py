@@ -13,6 +13,7 @@ from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
 from ...model.placement import Placement
 from ...ports.erasing import Erasure
+from .dashboard_tables import dashboard_links, dashboards
 from .database import AnyRow, Database
 from .enrolment_tables import enrolment_tokens
 from .erasure_tables import erasures
@@ -27,6 +28,8 @@ _COUNTED: Mapping[str, Table] = {
     "members": memberships,
     "links": links,
     "enrolment tokens": enrolment_tokens,
+    "dashboards": dashboards,
+    "dashboard links": dashboard_links,
 }
 
 
@@ -58,6 +61,7 @@ class SqlErasures:
             connection.execute(
                 keys.update().where(keys.c.tenant_no == tenant, keys.c.revoked_us.is_(None)).values(revoked_us=now_us)
             )
+            connection.execute(dashboard_links.delete().where(dashboard_links.c.tenant_no == tenant))
             _leave(connection, tenant_id)
             connection.execute(tenants.update().where(tenants.c.tenant_no == tenant).values(suspended=BEING_ERASED))
             connection.execute(
@@ -128,6 +132,8 @@ class SqlErasures:
             gone = self._remove_people(connection, tenant)
             gone += connection.execute(links.delete().where(links.c.tenant_no == tenant)).rowcount
             gone += connection.execute(enrolment_tokens.delete().where(enrolment_tokens.c.tenant_no == tenant)).rowcount
+            # With their versions, and links that somebody has made meanwhile.
+            gone += connection.execute(dashboards.delete().where(dashboards.c.tenant_no == tenant)).rowcount
             for table, number in ((keys, keys.c.key_id), (devices, devices.c.device_no)):
                 some = select(number).where(table.c.tenant_no == tenant).limit(AT_ONCE)
                 gone += connection.execute(table.delete().where(table.c.tenant_no == tenant, number.in_(some))).rowcount

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ...model.events import TenantNo
-from ...model.parcel import DeviceRow, Head, KeyRow, MemberRow, Rows
+from ...model.parcel import DashboardRow, DeviceRow, Head, KeyRow, MemberRow, Rows
 from ...model.placement import SHARED, Placement
 from ...model.tenancy import KeyKind, Role, Scope, Tenant
 from ...ports.moving import MoveRefusedError
 from .accounts import row_of_email
+from .dashboard_tables import dashboard_versions, dashboards
 from .devices import search_text, with_tags
 from .keys import rows_of_keys
 from .registry_tables import accounts, device_tags, devices, keys, memberships, tenants
@@ -21,6 +22,9 @@ from .tenants import TENANT_COLUMNS, insert_tenant, is_being_erased, tenant_of
 
 AT_ONCE = 1_000
 """Rows that are read or written together."""
+
+DASHBOARDS_AT_ONCE = 100
+"""The same of dashboards, each of which may be a tenth of a megabyte: lines of a parcel have a bound."""
 
 See = Callable[[Connection, TenantNo | None, str | None], None]
 """Lets the open transaction see a tenant and a person, where the database has walls between them."""
@@ -41,11 +45,12 @@ def find_tenant(connection: Connection, tenant_id: str) -> Tenant:
 
 
 def read_parts(connection: Connection, tenant: TenantNo) -> Iterator[tuple[str, Rows]]:
-    """Devices, keys and members, in the open transaction, which sees the tenant."""
+    """Devices, keys, members and dashboards, in the open transaction, which sees the tenant."""
     for part, number, reading in (
         ("devices", devices.c.device_no, _devices),
         ("keys", keys.c.key_id, _keys),
         ("members", memberships.c.user_id, _members),
+        ("dashboards", dashboards.c.dashboard_id, _dashboards),
     ):
         after: Any = None
         while rows := reading(connection, tenant, number, after):
@@ -99,6 +104,29 @@ def _members(connection: Connection, tenant: TenantNo, number: Any, after: Any) 
     ]
 
 
+def _dashboards(connection: Connection, tenant: TenantNo, number: Any, after: Any) -> list[DashboardRow]:
+    newest = (dashboard_versions.c.dashboard_id == dashboards.c.dashboard_id) & (
+        dashboard_versions.c.version == dashboards.c.version
+    )
+    wanted = (
+        select(dashboards, *(column for column in dashboard_versions.c if column.name not in dashboards.c))
+        .join_from(dashboards, dashboard_versions, newest & (dashboard_versions.c.tenant_no == dashboards.c.tenant_no))
+        .where(dashboards.c.tenant_no == tenant)
+    )
+    return [
+        DashboardRow(
+            row.dashboard_id,
+            row.name,
+            Role(row.visible_to),
+            row.document,
+            row.created_us,
+            row.changed_us,
+            row.changed_by,
+        )
+        for row in connection.execute(_page(number, after, wanted).limit(DASHBOARDS_AT_ONCE))
+    ]
+
+
 def head_of(tenant: Tenant, *, pepper: str, exported_us: int, stored_until_us: int, weeks: tuple[int, int]) -> Head:
     """The head of a tenant of the registry."""
     return Head(
@@ -147,11 +175,16 @@ class RegistryIntake:
 
     def take(self, part: str, rows: Rows) -> bool:
         """Add rows; False if the part is none of the registry's."""
-        taking = {"devices": self._devices, "keys": self._keys, "members": self._members}.get(part)
-        if taking is None:
+        take = {
+            "devices": self._devices,
+            "keys": self._keys,
+            "members": self._members,
+            "dashboards": self._dashboards,
+        }.get(part)
+        if take is None:
             return False
         if rows:
-            taking(rows)
+            take(rows)
         return True
 
     def _devices(self, rows: Rows) -> None:
@@ -208,6 +241,22 @@ class RegistryIntake:
                 for row in rows
             ],
         )
+
+    def _dashboards(self, rows: Rows) -> None:
+        for row in rows:
+            named = {"tenant_no": self.tenant, "dashboard_id": row.dashboard_id, "version": 1}
+            self._connection.execute(
+                dashboards.insert().values(**named, visible_to=row.visible_to, created_us=row.created_us)
+            )
+            self._connection.execute(
+                dashboard_versions.insert().values(
+                    **named,
+                    name=row.name,
+                    document=row.document,
+                    changed_us=row.changed_us,
+                    changed_by=row.changed_by,
+                )
+            )
 
     def _members(self, rows: Rows) -> None:
         """Who has an account here under the same e-mail keeps it, and its password; nobody arrives as administrator."""

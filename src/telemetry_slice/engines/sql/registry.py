@@ -8,6 +8,7 @@ from ...ports.edge import Clock
 from .accounts import SqlAccounts, SqlFirstRun
 from .audit import SqlAudit
 from .credentials import SqlCredentials, credentials_over
+from .dashboards import SqlDashboards
 from .database import Database
 from .devices import SqlDevices
 from .erasures import SqlErasures
@@ -32,6 +33,7 @@ class Registry:
     audit: SqlAudit
     erasures: SqlErasures
     signing_in: SqlSigningIn
+    dashboards: SqlDashboards
 
     def close(self) -> None:
         """Finish and close."""
@@ -52,4 +54,5 @@ def registry_over(database: Database, clock: Clock) -> Registry:
         audit=SqlAudit(database),
         erasures=SqlErasures(database),
         signing_in=signing_in_over(database),
+        dashboards=SqlDashboards(database),
     )

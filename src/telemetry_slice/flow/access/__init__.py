@@ -13,6 +13,7 @@ from ...model.times import SECOND_US
 from ...ports.edge import Clock
 from ...ports.post import Post
 from ...ports.registry import Registry
+from .dashboard_links import DashboardLinkDesk
 from .enrolment import EnrolmentDesk
 from .expiry import ExpiryWatch
 from .keys import UNAUTHENTICATED_DETAIL, WARNING_US, KeyRing, unauthenticated
@@ -25,7 +26,7 @@ from .provider import Provider, Refusal, RefusedError, Remote
 from .provisioning import Provisioner
 from .second_factor import SecondFactors
 from .signing import Signers
-from .texts import PREFIX
+from .texts import LINK_PREFIX, PREFIX
 from .tokens import CONSOLE, Signer, console_token, kid_of, new_signing_key
 
 __all__ = [
@@ -91,6 +92,7 @@ class Access:
         keys: issue, rotate, revoke, forget.
         provisioner: many devices at once, each with its key.
         enrolment: devices that register themselves.
+        dashboard_links: what opens one dashboard for whoever has it.
         people: sign-in, sessions, tokens, accounts, first run.
         links: invitations, and passwords to be set anew.
         second_factors: codes beside the password.
@@ -126,6 +128,7 @@ class Access:
         )
         self.provisioner = Provisioner(registry.credentials.provisioning, self.keys, clock)
         self.enrolment = EnrolmentDesk(registry.credentials.enrolment, self.keys, clock, monotonic=monotonic)
+        self.dashboard_links = DashboardLinkDesk(registry.credentials.dashboard_links, clock, monotonic=monotonic)
         self.second_factors = SecondFactors(
             registry.signing_in.second_factors, secrets.peppers, clock, monotonic=monotonic
         )
@@ -157,9 +160,11 @@ class Access:
         return await self.keys.certificate(thumbprint, address)
 
     async def bearer(self, token: str, address: str | None = None) -> Principal:
-        """The principal of a key or of an access token. Raises SliceError UNAUTHENTICATED."""
+        """The principal of a key, an access token or a link to a dashboard. Raises SliceError UNAUTHENTICATED."""
         if token.startswith(PREFIX):
             return await self.key(token, address)
+        if token.startswith(LINK_PREFIX):
+            return await self.dashboard_links.principal(token, address)
         kid, now_s = kid_of(token), self._clock.now_us() // SECOND_US
         if kid is None:
             raise unauthenticated()

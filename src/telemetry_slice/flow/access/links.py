@@ -81,7 +81,11 @@ class OneTimeLinks:
 
     def address(self, kind: LinkKind, token: str, asked_at: str) -> str:
         """The whole link; `asked_at` is the server's address as its maker used it, for want of a public one."""
-        return f"{(self._public_url or asked_at).rstrip('/')}/{kind}?token={token}"
+        return f"{self.page(asked_at)}/{kind}?token={token}"
+
+    def page(self, asked_at: str) -> str:
+        """Where the page is, without a slash behind."""
+        return (self._public_url or asked_at).rstrip("/")
 
     async def _new(
         self,

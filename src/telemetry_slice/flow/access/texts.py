@@ -1,6 +1,7 @@
 """The text of keys: `tsk_` + id (10) + `_` + secret (32 characters base62, 190 bits) + checksum (6).
 
-The checksum lets a mistyped key be refused without a look-up. Enrolment tokens are made alike, with `tse_`.
+The checksum lets a mistyped key be refused without a look-up. Enrolment tokens are made alike, with `tse_`,
+and links to dashboards, with `tsl_`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from hashlib import sha256
 PREFIX = "tsk_"
 ENROLMENT_PREFIX = "tse_"
 """Of enrolment tokens, whose text is made like that of keys, and which are none."""
+LINK_PREFIX = "tsl_"
+"""Of links to dashboards, made alike."""
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKEN = re.compile(r"(tsk_|tse_)([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
+_TOKEN = re.compile(r"(tsk_|tse_|tsl_)([0-9A-Za-z]{10})_[0-9A-Za-z]{32}([0-9A-Za-z]{6})")
 
 
 def _random(length: int) -> str:
