@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from ..flow.access import Access
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
+from ..flow.fleet import Fleet
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
 from ..flow.live import Hub
@@ -37,7 +38,7 @@ class Services:
         clock: wall-clock time.
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
-        query: stored telemetry; live: news of it.
+        query: stored telemetry; fleet: all devices at once; live: news of what is stored.
         books: the books of a tenant; letters: its dead letters.
         storage: how full the disk is; None where the data lies on servers of their own.
         readiness: why the server is not ready, None when it is.
@@ -58,6 +59,7 @@ class Services:
     cursor_secret: bytes
     version: str
     query: Query
+    fleet: Fleet
     live: Hub
     books: Bookkeeper
     letters: Letters

@@ -5,9 +5,12 @@ import type {
   BucketView,
   DeadLetterBody,
   DeviceView,
+  FleetView,
   InsightView,
+  LatestView,
   ReadingView,
   SeriesView,
+  SparklineView,
   StatusBody,
   TypeView,
 } from "./gen";
@@ -19,20 +22,25 @@ export type {
   BulkOutcomeBody as BulkReplayOutcome,
   DeviceStatus,
   IssuedKey,
+  LocationCounts,
   Me,
   NewDevice,
   OfferedRole,
   OutcomeBody as ReplayOutcome,
   Setup,
+  StatusCounts,
 } from "./gen";
 
 export type Books = BooksBody;
 export type Bucket = BucketView;
 export type DeadLetter = DeadLetterBody;
 export type Device = DeviceView;
+export type Fleet = FleetView;
 export type Insight = InsightView;
+export type Latest = LatestView;
 export type MeasurementType = TypeView;
 export type Series = SeriesView;
+export type Sparkline = SparklineView;
 export type Status = StatusBody;
 export type TelemetryEvent = ReadingView;
 
