@@ -132,3 +132,22 @@ async def test_pages_show_every_device_once_in_order(registry, acme, clock, sort
         after = (str(place(page[-1])), page[-1].id)
     assert len(seen) == 11
     assert seen == sorted(seen, key=lambda device: (place(device), device.id), reverse=descending)
+
+
+async def test_the_roster_is_every_live_device_of_the_tenant(registry, acme, beta, clock):
+    boiler = await create(registry, acme, "dev-1", "Boiler ÄÖ", "Plant A", ("hot", "critical"))
+    await create(registry, acme, "dev-2")
+    await create(registry, acme, "gone", "Gone", "Plant A", ("hot",))
+    await create(registry, beta, "theirs", tags=("hot",))
+    assert await registry.devices.delete(acme.no, "gone")
+    listed = {each.id: each for each in await registry.devices.roster(acme.no)}
+    assert set(listed) == {"dev-1", "dev-2"}
+    first = listed["dev-1"]
+    assert (first.no, first.label, first.location, first.tags) == (
+        boiler.no,
+        "Boiler ÄÖ",
+        "Plant A",
+        ("hot", "critical"),
+    )
+    assert (first.created_us, first.search) == (clock.us, "dev-1\nboiler äö\nplant a")
+    assert listed["dev-2"].tags == ()

@@ -20,6 +20,7 @@ from tests.http.walls import KINDS, open_distributed
 
 from telemetry_slice.engines.folder.secrets import ensure_secrets
 from telemetry_slice.engines.inprocess import LocalCache
+from telemetry_slice.engines.sql.fleet import SqlFleetTelemetry
 from telemetry_slice.engines.sql.migrate import upgrade
 from telemetry_slice.engines.sql.readers import Readers
 from telemetry_slice.engines.sql.reads import SqlTelemetry
@@ -27,6 +28,7 @@ from telemetry_slice.engines.sqlite.registry import open_database
 from telemetry_slice.flow.access import console_token, new_signing_key
 from telemetry_slice.flow.access.tokens import Signer
 from telemetry_slice.flow.audit import Auditor
+from telemetry_slice.flow.fleet import Fleet
 from telemetry_slice.flow.query import Query
 from telemetry_slice.http.app import create_app
 from telemetry_slice.http.services import Services
@@ -97,6 +99,7 @@ def services(access, registry, clock, telemetry):
         "version": "0.0",
         "query": Query(SqlTelemetry(readers), registry.devices, clock, b"cursors", cache),
         "dashboards": registry.dashboards,
+        "fleet": Fleet(registry.devices, SqlFleetTelemetry(readers), clock, cache),
         "place": shared_only,
         "devices_changed": lambda tenant: None,
     }

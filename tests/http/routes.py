@@ -63,6 +63,8 @@ ROUTES = {
     "GET /api/v1/dead-letters": ("read", 200, None),
     "GET /api/v1/dead-letters/{letter_id}": ("read", 200, None),
     "GET /api/v1/devices": ("read", 200, None),
+    "GET /api/v1/fleet": ("read", 200, None),
+    "GET /api/v1/sparklines?device={deviceId}": ("read", 200, None),
     "GET /api/v1/devices/{deviceId}": ("read", 200, None),
     "GET /api/v1/devices/{deviceId}/export": ("read", 200, None),
     "GET /api/v1/devices/{deviceId}/insights": ("read", 200, None),

@@ -170,6 +170,9 @@ export class RecordedServer {
     }
     if (path === "/status") return ok(status());
     if (path.startsWith("/dead-letters")) return this.deadLetters(method, path, url, body);
+    if (path === "/fleet") return ok(this.fleet(url));
+    if (path === "/sparklines") return ok(sparklines(url.searchParams.getAll("device")));
+    if (path === "/query") return ok({ latest: [] });
     if (path.startsWith("/devices")) return this.deviceRoutes(method, path, url, body);
     return problem(404, "Not Found", "There is no such resource");
   }
@@ -197,14 +200,7 @@ export class RecordedServer {
       this.devices = [...this.devices, device as (typeof this.devices)[number]];
       return { status: 201, body: device };
     }
-    if (path === "/devices") {
-      const q = (url.searchParams.get("q") ?? "").toLowerCase();
-      const wanted = url.searchParams.get("status");
-      const devices = this.devices.filter(
-        (device) => JSON.stringify(device).toLowerCase().includes(q) && (!wanted || device.status === wanted),
-      );
-      return ok({ devices, next: null });
-    }
+    if (path === "/devices") return ok({ devices: this.wanted(url), next: null });
     const [, , id, what] = path.split("/");
     const device = this.devices.find((candidate) => candidate.deviceId === decodeURIComponent(id ?? ""));
     if (!device) return problem(404, "Not Found", "No such device");
@@ -227,6 +223,38 @@ export class RecordedServer {
     if (what === "series") return ok(this.series(url, from, to));
     if (what === "insights") return ok({ hours: 24, insights: this.insights() });
     return ok(this.telemetry(url, from, to));
+  }
+
+  private wanted(url: URL) {
+    const q = (url.searchParams.get("q") ?? "").toLowerCase();
+    const statuses = url.searchParams.getAll("status");
+    return this.devices.filter(
+      (device) =>
+        JSON.stringify(device).toLowerCase().includes(q) && (statuses.length === 0 || statuses.includes(device.status)),
+    );
+  }
+
+  private fleet(url: URL): Json {
+    const counted = (devices: typeof this.devices) =>
+      Object.fromEntries(
+        ["online", "late", "silent", "new"].map((status) => [
+          status,
+          devices.filter((device) => device.status === status).length,
+        ]),
+      );
+    const found = this.wanted(url);
+    const locations = [...new Set(found.map(({ location }) => location))].sort();
+    return {
+      devices: this.devices.length,
+      matching: found.length,
+      statuses: counted(found),
+      locations: locations.map((location) => ({
+        location,
+        ...counted(found.filter((device) => device.location === location)),
+      })),
+      types: [{ name: "temperature", devices: 3 }],
+      tags: [{ name: "steam", devices: 1 }],
+    };
   }
 
   private series(url: URL, from: number, to: number): Json {
@@ -379,6 +407,16 @@ export class RecordedServer {
   private frame(frame: Json): void {
     for (const socket of this.sockets) socket.write(textFrame(frame));
   }
+}
+
+function sparklines(devices: string[]): Json {
+  const numbers = Array.from({ length: 48 }, (_, index) => (index === 30 ? null : 20 + (index % 7)));
+  const max = numbers.map((number) => number && number + 1);
+  return {
+    start: before(86_400),
+    bucketSeconds: 1_800,
+    sparklines: devices.map((deviceId) => ({ deviceId, type: "temperature", unit: "C", min: numbers, max })),
+  };
 }
 
 function ok(body: unknown) {

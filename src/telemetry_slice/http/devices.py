@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
+from ..flow.fleet import Place, Sort
 from ..model.cursor import seal, unseal
 from ..model.errors import Code, SliceError
 from ..model.events import TenantNo, Value
+from ..model.fleet import DeviceStatus, Wanted, status_of
 from ..model.permissions import Permission
 from ..model.series import LastValue
 from ..model.tenancy import Device, Tenant
-from ..model.times import HOUR_US, MINUTE_US, rfc3339
+from ..model.times import rfc3339
 from .auditing import AuditedRoute
+from .fleet import WantedDevices
 from .paths import DeviceId
 from .principal import Caller, TheServices, allowed_in_tenant
 from .problems import problems
@@ -25,20 +27,7 @@ from .schemas import NewDeviceId, Plain, Text200, Wire
 
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"], route_class=AuditedRoute)
 
-ONLINE_US = 5 * MINUTE_US
-LATE_US = HOUR_US
 MAX_TAGS = 32
-_MOST_LOOKS = 20
-"""How many pages a status filter looks through before it answers with what it has."""
-
-
-class DeviceStatus(StrEnum):
-    """How long ago a device was heard: < 5 min, < 1 h, longer, never."""
-
-    ONLINE = "online"
-    LATE = "late"
-    SILENT = "silent"
-    NEW = "new"
 
 
 class LastValueView(Wire):
@@ -97,18 +86,12 @@ class DeviceChange(Wire):
 
 def _view(device: Device, values: Sequence[LastValue], now_us: int) -> DeviceView:
     seen_us = max((value.received_us for value in values), default=None)
-    if seen_us is None:
-        status = DeviceStatus.NEW
-    elif now_us - seen_us < ONLINE_US:
-        status = DeviceStatus.ONLINE
-    else:
-        status = DeviceStatus.LATE if now_us - seen_us < LATE_US else DeviceStatus.SILENT
     return DeviceView(
         device_id=device.id,
         label=device.label,
         location=device.location,
         tags=list(device.tags),
-        status=status,
+        status=status_of(seen_us, now_us),
         last_seen=None if seen_us is None else rfc3339(seen_us),
         last_values=[
             LastValueView(type=v.type, value=v.value, unit=v.unit, recorded_at=rfc3339(v.recorded_us))
@@ -137,12 +120,35 @@ def missing_device() -> SliceError:
     return SliceError(Code.NOT_FOUND, "There is no such device.")
 
 
-Sort = Literal["deviceId", "label", "location", "createdAt"]
+_REGISTRY_SORTS = ("deviceId", "label", "location", "createdAt")
 
 
-def _place(device: Device, sort: Sort) -> list[str | int]:
-    at = {"deviceId": device.id, "label": device.label, "location": device.location, "createdAt": device.created_us}
-    return [str(at[sort]), device.id]
+async def _page(
+    services: TheServices,
+    tenant: Tenant,
+    wanted: Wanted,
+    *,
+    sort: Sort,
+    descending: bool,
+    after: Place | None,
+    limit: int,
+) -> Sequence[tuple[Device, Place]]:
+    """Up to `limit` devices after `after`, each with its place in the order."""
+    of_telemetry = sort not in _REGISTRY_SORTS or wanted.types or wanted.statuses
+    if of_telemetry or len(wanted.tags) > 1 or len(wanted.locations) > 1:
+        return await services.fleet.page(tenant, wanted, sort=sort, descending=descending, after=after, limit=limit)
+    devices = await services.query.device_page(
+        tenant,
+        query=wanted.query or None,
+        tag=next(iter(wanted.tags), None),
+        location=next(iter(wanted.locations), None),
+        sort=sort,
+        descending=descending,
+        after=None if after is None else (str(after[0]), after[1]),
+        limit=limit,
+    )
+    at = {"deviceId": "id", "createdAt": "created_us"}.get(sort, sort)
+    return [(device, (getattr(device, at), device.id)) for device in devices]
 
 
 @router.get("", operation_id="listDevices", responses=problems())
@@ -150,49 +156,29 @@ async def list_devices(
     *,
     caller: Annotated[Caller, allowed_in_tenant(Permission.READ_DEVICES)],
     services: TheServices,
-    q: Annotated[str | None, Query(max_length=200, description="Part of id, label or location.")] = None,
-    tag: Annotated[str | None, Query(max_length=64)] = None,
-    location: Annotated[str | None, Query(max_length=200)] = None,
-    status: DeviceStatus | None = None,
-    sort: Sort = "deviceId",
+    wanted: WantedDevices,
+    sort: Annotated[Sort, Query(description="By `status` the silent are first, by `lastSeen` the never seen.")] = (
+        "deviceId"
+    ),
     order: Literal["asc", "desc"] = "asc",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=2048)] = None,
 ) -> DevicePage:
-    """Devices with their last values, page by page. A page with a status filter may be short without being the last."""
+    """Devices with their last values, page by page."""
     tenant = caller.tenant
-    bound = json.dumps(["devices", q, tag, location, status, sort, order])
-    after: tuple[str, str] | None = None
-    if cursor is not None:
-        place = unseal(services.cursor_secret, tenant.no, bound, cursor)
-        after = (str(place[0]), str(place[1]))
-    found: list[DeviceView] = []
-    for _ in range(_MOST_LOOKS):
-        devices = await services.query.device_page(
-            tenant,
-            query=q,
-            tag=tag,
-            location=location,
-            sort=sort,
-            descending=order == "desc",
-            after=after,
-            limit=limit + 1,
-        )
-        more = len(devices) > limit
-        looked_at = devices[:limit]
-        for device, shown in zip(looked_at, await _views(services, tenant, looked_at), strict=True):
-            if status is None or shown.status == status:
-                found.append(shown)
-                if len(found) == limit:
-                    more = more or device is not looked_at[-1]
-                    looked_at = [device]
-                    break
-        if looked_at:
-            after = tuple(map(str, _place(looked_at[-1], sort)))  # type: ignore[assignment]
-        if not more or len(found) == limit:
-            break
-    cursor = seal(services.cursor_secret, tenant.no, bound, list(after)) if more and after else None
-    return DevicePage(devices=found, next=cursor)
+    filters = (wanted.tags, wanted.locations, wanted.types, wanted.statuses)
+    bound = json.dumps(["devices", wanted.query, *map(sorted, filters), sort, order])
+    after = None if cursor is None else _place(unseal(services.cursor_secret, tenant.no, bound, cursor))
+    found = await _page(services, tenant, wanted, sort=sort, descending=order == "desc", after=after, limit=limit + 1)
+    shown = found[:limit]
+    following = None
+    if len(found) > limit:
+        following = seal(services.cursor_secret, tenant.no, bound, list(shown[-1][1]))
+    return DevicePage(devices=await _views(services, tenant, [device for device, _ in shown]), next=following)
+
+
+def _place(sealed: Sequence[str | int]) -> Place:
+    return sealed[0], str(sealed[1])
 
 
 @router.post("", operation_id="createDevice", status_code=201, responses=problems(409))

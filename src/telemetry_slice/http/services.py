@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from ..flow.access import Access
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
+from ..flow.fleet import Fleet
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
 from ..flow.live import Hub
@@ -40,7 +41,7 @@ class Services:
         clock: wall-clock time.
         cursor_secret: seals the cursors of listings (`model/cursor.py`).
         version: of the package.
-        query: stored telemetry; live: news of it.
+        query: stored telemetry; fleet: all devices at once; live: news of what is stored.
         dashboards: what tenants have made of panels; panels: what these show.
         books: the books of a tenant; letters: its dead letters.
         allowance: what a tenant may use that has no limits of its own.
@@ -63,6 +64,7 @@ class Services:
     cursor_secret: bytes
     version: str
     query: Query
+    fleet: Fleet
     live: Hub
     dashboards: Dashboards
     panels: Panels

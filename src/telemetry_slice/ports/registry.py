@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..model.events import TenantNo
+from ..model.fleet import Listed
 from ..model.placement import SHARED, Placement
 from ..model.tenancy import Device, KeyKind, Limits, Scope, Tenant
 from .accounts import Accounts, FirstRun, Sessions
@@ -104,6 +105,9 @@ class Devices(Protocol):
         """Devices that are not deleted, ordered by (`sort`, id) where sort is deviceId, label, location or createdAt,
         strictly after `after` = (sort value as text, id). `query` matches id, label and location, case-insensitive.
         """
+
+    async def roster(self, tenant: TenantNo) -> Sequence[Listed]:
+        """All devices that are not deleted, in no order."""
 
 
 @dataclass(frozen=True, slots=True)

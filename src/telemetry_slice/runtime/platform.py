@@ -13,12 +13,14 @@ from typing import Any, Protocol
 import structlog
 
 from ..engines.smtp import SmtpPost
+from ..engines.sql.fleet import SqlFleetTelemetry
 from ..engines.sql.readers import TenantReaders
 from ..engines.sql.reads import SqlTelemetry
 from ..engines.sql.registry import Registry
 from ..flow.access import Access
 from ..flow.audit import Auditor
 from ..flow.books import Bookkeeper
+from ..flow.fleet import Fleet
 from ..flow.gate.admit import Gate, GateSettings
 from ..flow.gate.letters import Letters
 from ..flow.history import StorageGuard
@@ -270,6 +272,7 @@ class Front:
             cursor_secret=kept.cursor_secret,
             version=version("telemetry-slice"),
             query=query,
+            fleet=Fleet(registry.devices, SqlFleetTelemetry(readers), clock, cache),
             live=Hub(bus, stale_s=FRESH_S + lag_s),
             dashboards=registry.dashboards,
             panels=panels_over(query, clock),

@@ -5,9 +5,12 @@ import type {
   BucketView,
   DeadLetterBody,
   DeviceView,
+  FleetView,
   InsightView,
+  LatestView,
   ReadingView,
   SeriesView,
+  SparklineView,
   StatusBody,
   TypeView,
 } from "./gen";
@@ -23,9 +26,10 @@ export type {
   HistoryBody as BooksHistory,
   IssuedKey,
   KeyView as Key,
+  LocationCounts,
+  MadeInvitation,
   Me,
   Member,
-  MadeInvitation,
   NewDevice,
   NewEnrolmentToken,
   NewKey,
@@ -37,6 +41,7 @@ export type {
   Scope,
   SettingsChange,
   Setup,
+  StatusCounts,
   Step as BooksStep,
   StepBody as BooksStepCounts,
   TenantChange,
@@ -49,9 +54,12 @@ export type Books = BooksBody;
 export type Bucket = BucketView;
 export type DeadLetter = DeadLetterBody;
 export type Device = DeviceView;
+export type Fleet = FleetView;
 export type Insight = InsightView;
+export type Latest = LatestView;
 export type MeasurementType = TypeView;
 export type Series = SeriesView;
+export type Sparkline = SparklineView;
 export type Status = StatusBody;
 export type TelemetryEvent = ReadingView;
 

@@ -11,12 +11,15 @@ import { Failure } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
 import { Session } from "./Session";
 
-const DevicesPage = page(() => import("../features/devices/DevicesPage"), "DevicesPage");
+const FleetPage = page(() => import("../features/fleet/FleetPage"), "FleetPage");
 const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePage");
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
 const AuditPage = page(() => import("../features/audit/AuditPage"), "AuditPage");
 const AccountPage = page(() => import("../features/account/AccountPage"), "AccountPage");
+
+// Most come for the fleet: its code is on the way while it is asked who they are.
+if (/^\/(devices)?$/.test(window.location.pathname)) void import("../features/fleet/FleetPage");
 
 /** A page loaded when it is first shown. */
 function page<Name extends string, Props extends object>(
@@ -48,7 +51,7 @@ export function Routes() {
               <Route path="/">
                 <Redirect to="/devices" replace />
               </Route>
-              <Route path="/devices" component={DevicesPage} />
+              <Route path="/devices" component={FleetPage} />
               <Route path="/devices/:deviceId">
                 {(params) => <DevicePage key={params.deviceId} deviceId={decode(params.deviceId)} />}
               </Route>

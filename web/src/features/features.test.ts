@@ -7,7 +7,7 @@ import { ranked, verdictOf } from "./books/balance";
 import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
-import { curlLine, quote, splitTags, uuid7 } from "./devices/firstEvent";
+import { curlLine, quote, splitTags, uuid7 } from "./fleet/firstEvent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
 import { explainRefusal } from "./sign-in/refusal";
 

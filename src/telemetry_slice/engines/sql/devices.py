@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 
 from ...model.errors import Code, SliceError
 from ...model.events import TenantNo
+from ...model.fleet import Listed
 from ...model.tenancy import Device
 from ...ports.edge import Clock
 from .database import AnyRow, Database
+from .fleet import read_roster
 from .registry_tables import device_tags, devices, keys
 from .together import Together
 
@@ -243,3 +245,6 @@ class SqlDevices:
         return await self._database.read(
             lambda connection: with_tags(connection, connection.execute(wanted)), tenant=tenant
         )
+
+    async def roster(self, tenant: TenantNo) -> Sequence[Listed]:
+        return await self._database.read(lambda connection: read_roster(connection, tenant), tenant=tenant)

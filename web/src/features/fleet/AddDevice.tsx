@@ -1,15 +1,19 @@
 import { Alert, Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { useCreateDevice, useIssueDeviceKey } from "../../api/devices";
 import { messageOf } from "../../api/errors";
-import type { Device, IssuedKey } from "../../api/types";
+import { useLive } from "../../api/liveHub";
+import type { Device, IssuedKey, LiveEvent } from "../../api/types";
 import { Copyable } from "../../ui/Copyable";
 import { Failure } from "../../ui/Failure";
+import { formatReading } from "../../ui/format";
 import { curlLine, splitTags, uuid7 } from "./firstEvent";
 
-/** Creates a device and its first key, and shows how to send with it. */
+/** Creates a device and its first key, shows how to send with it, and waits for the first reading. */
 export function AddDevice({ onClose }: { onClose(): void }) {
+  const { t } = useTranslation("fleet");
   const [device, setDevice] = useState<Device | null>(null);
   const issue = useIssueDeviceKey();
   const key = issue.data;
@@ -19,13 +23,13 @@ export function AddDevice({ onClose }: { onClose(): void }) {
     <Modal
       opened
       onClose={onClose}
-      title={key ? "Device added" : "Add device"}
+      title={t(key ? "add.added" : "add.open")}
       size="lg"
       centered
       // A click beside the dialog must not lose what is typed, nor a key that is shown once.
       closeOnClickOutside={false}
       closeOnEscape={!key}
-      closeButtonProps={{ "aria-label": "Close" }}
+      closeButtonProps={{ "aria-label": t("close") }}
     >
       {!device && (
         <DeviceForm
@@ -38,7 +42,7 @@ export function AddDevice({ onClose }: { onClose(): void }) {
       )}
       {device && issue.isError && (
         <Failure
-          title={`${device.deviceId} was added, but it has no key yet`}
+          title={t("add.noKey", { device: device.deviceId })}
           message={messageOf(issue.error)}
           onRetry={() => issueFor(device.deviceId)}
         />
@@ -49,6 +53,7 @@ export function AddDevice({ onClose }: { onClose(): void }) {
 }
 
 function DeviceForm({ onCreated, onClose }: { onCreated(device: Device): void; onClose(): void }) {
+  const { t } = useTranslation("fleet");
   const [form, setForm] = useState({ deviceId: "", label: "", location: "", tags: "" });
   const [checked, setChecked] = useState(false);
   const create = useCreateDevice();
@@ -76,41 +81,43 @@ function DeviceForm({ onCreated, onClose }: { onCreated(device: Device): void; o
       <Stack gap="md">
         {create.isError && <Failure message={messageOf(create.error)} />}
         <TextInput
-          label="Device id"
-          description="The name the device sends with its readings"
+          label={t("add.deviceId")}
+          description={t("add.deviceIdHint")}
           placeholder="dev-001"
           value={form.deviceId}
           onChange={(event) => change({ deviceId: event.currentTarget.value })}
-          error={checked && !deviceId ? "Enter an id" : undefined}
+          error={checked && !deviceId ? t("add.deviceIdMissing") : undefined}
           maxLength={128}
           autoComplete="off"
           data-autofocus
           required
         />
         <TextInput
-          label="Label"
-          placeholder="Boiler #3"
+          label={t("add.label")}
+          placeholder={t("add.labelExample")}
           value={form.label}
           onChange={(event) => change({ label: event.currentTarget.value })}
+          maxLength={200}
         />
         <TextInput
-          label="Location"
-          placeholder="Plant A"
+          label={t("add.location")}
+          placeholder={t("add.locationExample")}
           value={form.location}
           onChange={(event) => change({ location: event.currentTarget.value })}
+          maxLength={200}
         />
         <TextInput
-          label="Tags"
-          description="Separated by commas"
+          label={t("add.tags")}
+          description={t("add.tagsHint")}
           value={form.tags}
           onChange={(event) => change({ tags: event.currentTarget.value })}
         />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            Cancel
+            {t("add.cancel")}
           </Button>
           <Button type="submit" loading={create.isPending}>
-            Add device
+            {t("add.open")}
           </Button>
         </Group>
       </Stack>
@@ -119,6 +126,7 @@ function DeviceForm({ onCreated, onClose }: { onCreated(device: Device): void; o
 }
 
 function FirstKey({ device, issued, onClose }: { device: Device; issued: IssuedKey; onClose(): void }) {
+  const { t } = useTranslation("fleet");
   const [line] = useState(() =>
     curlLine({
       origin: window.location.origin,
@@ -128,18 +136,28 @@ function FirstKey({ device, issued, onClose }: { device: Device; issued: IssuedK
       now: new Date(),
     }),
   );
+  const [first, setFirst] = useState<LiveEvent | null>(null);
+  useLive([device.deviceId], {
+    onEvents: ([event]) => setFirst((before) => before ?? event ?? null),
+    onResync: () => undefined,
+  });
   return (
     <Stack gap="md">
-      <Alert color="yellow" variant="light" title="Copy the key now">
-        It is shown this once. The server keeps only a digest of it and cannot show it again.
+      <Alert color="yellow" variant="light" title={t("add.copyNow")}>
+        {t("add.shownOnce")}
       </Alert>
-      <Copyable label="Key" text={issued.key} testId="device-key" />
-      <Copyable label="Command for the first reading" text={line} testId="curl-line" />
+      <Copyable label={t("add.key")} text={issued.key} testId="device-key" />
+      <Copyable label={t("add.command")} text={line} testId="curl-line" />
+      <p role="status" className={first ? "arrived" : "muted"} data-testid="first-reading">
+        {first
+          ? t("add.arrived", { type: first.type, reading: formatReading(first.value, first.unit) })
+          : t("add.waiting")}
+      </p>
       <Group justify="flex-end">
         <Button variant="default" component={Link} href={`/devices/${encodeURIComponent(device.deviceId)}`}>
-          Open the device
+          {t("add.openDevice")}
         </Button>
-        <Button onClick={onClose}>Done</Button>
+        <Button onClick={onClose}>{t("add.done")}</Button>
       </Group>
     </Stack>
   );

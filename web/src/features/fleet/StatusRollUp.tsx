@@ -1,0 +1,53 @@
+import { useTranslation } from "react-i18next";
+import type { DeviceStatus, StatusCounts } from "../../api/types";
+import { formatCount } from "../../ui/format";
+import { statuses } from "./view";
+
+/** How many devices are in each status; a press shows those alone, another all again. */
+export function StatusRollUp(props: {
+  counts: StatusCounts | undefined;
+  chosen: DeviceStatus[];
+  onToggle(status: DeviceStatus): void;
+}) {
+  const { t } = useTranslation("fleet");
+  return (
+    <fieldset className="roll-up">
+      <legend className="roll-up-legend">{t("rollUp.title")}</legend>
+      {statuses.map((status) => (
+        <button
+          key={status}
+          type="button"
+          className="roll-up-part card"
+          data-status={status}
+          data-testid={`roll-up-${status}`}
+          data-count={props.counts?.[status]}
+          aria-pressed={props.chosen.includes(status)}
+          title={t(`meaning.${status}`)}
+          onClick={() => props.onToggle(status)}
+        >
+          <span className="roll-up-count">{props.counts ? formatCount(props.counts[status]) : " "}</span>
+          <span className="status" data-status={status}>
+            {t(`status.${status}`)}
+          </span>
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+/** The same of one location, small. */
+export function SmallRollUp({ counts }: { counts: StatusCounts }) {
+  const { t } = useTranslation("fleet");
+  return (
+    <span className="small-roll-up">
+      {statuses
+        .filter((status) => counts[status] > 0)
+        .map((status) => (
+          <span key={status} className="status" data-status={status} title={t(`status.${status}`)}>
+            {formatCount(counts[status])}
+            <span className="visually-hidden"> {t(`status.${status}`)}</span>
+          </span>
+        ))}
+    </span>
+  );
+}
