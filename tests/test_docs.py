@@ -200,7 +200,8 @@ def test_links_lead_somewhere(path):
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
     broken = []
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target:
+        # Pictures of the page are made by its tests.
+        if "://" in target or target.startswith("../pictures/"):
             continue
         name, _, fragment = target.partition("#")
         file = (path.parent / name).resolve() if name else path

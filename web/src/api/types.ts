@@ -19,6 +19,7 @@ export type {
   BulkOutcomeBody as BulkReplayOutcome,
   DeviceStatus,
   IssuedKey,
+  KeyView,
   Me,
   NewDevice,
   OfferedRole,
