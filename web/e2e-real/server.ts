@@ -55,16 +55,24 @@ export function reading(value: number, recordedAt: string = new Date().toISOStri
   return { eventId: crypto.randomUUID(), deviceId: "dev-001", recordedAt, type: "temperature", value, unit: "C" };
 }
 
+type Outcome = "stored" | "duplicate" | "dead";
+
 /** Sends as a device would, and waits for what becomes of it. */
-export async function send(event: Reading): Promise<"stored" | "duplicate" | "dead"> {
+export async function send(event: Reading): Promise<Outcome> {
+  const [outcome] = await sendAll([event]);
+  return outcome as Outcome;
+}
+
+/** Sends several readings at once, and waits for what becomes of each. */
+export async function sendAll(events: Reading[]): Promise<Outcome[]> {
   const answer = await fetch(`${url}/api/v1/telemetry`, {
     method: "POST",
     headers: { Authorization: `Bearer ${gatewayKey}`, "Content-Type": "application/json", Prefer: "wait=20" },
-    body: JSON.stringify(event),
+    body: JSON.stringify(events),
   });
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`${answer.status}: ${text}`);
-  return JSON.parse(text).results[0].outcome;
+  return JSON.parse(text).results.map((result: { outcome: Outcome }) => result.outcome);
 }
 
 export async function signIn(page: Page, word = password, who = email) {

@@ -115,6 +115,23 @@ export function recordedDevices() {
   ];
 }
 
+export function recordedKey(): Json {
+  return {
+    keyId: "9m8C95mO8e",
+    kind: "device",
+    name: "firmware 2.1",
+    scopes: ["ingest"],
+    addresses: [],
+    createdAt: before(86_400 * 200),
+    expiresAt: before(-86_400 * 5),
+    lastUsedAt: before(40),
+    lastUsedFrom: "192.0.2.7",
+    expiresSoon: true,
+    replacedBy: null,
+    revokedAt: null,
+  };
+}
+
 export function recordedLetters() {
   const letter = (id: string, reason: string, detail: string, recordedAt: string) => ({
     id,

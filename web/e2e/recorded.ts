@@ -15,6 +15,7 @@ import {
   reading,
   recordedAudit,
   recordedDevices,
+  recordedKey,
   recordedLetters,
   recordedSessions,
   status,
@@ -205,6 +206,7 @@ export class RecordedServer {
     const device = this.devices.find((candidate) => candidate.deviceId === decodeURIComponent(id ?? ""));
     if (!device) return problem(404, "Not Found", "No such device");
     if (what === undefined) return ok(device);
+    if (what === "keys" && method === "GET") return ok({ keys: [recordedKey()] });
     if (what === "keys") {
       const key = "tsk_3kq9vY2sT7bN4mX8wZ1cR6dF5gH0jL_pQeUiOaSxWvB";
       return { status: 201, body: { keyId: "k1", kind: "device", name: body.name, scopes: ["ingest"], key } };
@@ -275,6 +277,7 @@ export class RecordedServer {
         avg,
         max: avg + spread,
         last: avg,
+        late: share > 0.3 && share < 0.36 ? 1 : 0,
       });
     }
     const unit = type === "pressure" ? "bar" : "C";

@@ -26,6 +26,7 @@ export type {
   HistoryBody as BooksHistory,
   IssuedKey,
   KeyView as Key,
+  KeyView,
   LocationCounts,
   MadeInvitation,
   Me,

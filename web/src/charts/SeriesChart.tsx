@@ -1,8 +1,20 @@
-import { useEffect, useRef, useState } from "react";
+import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { type BandColumns, isolatedPoints } from "./band";
-import { timeLabels } from "./timeAxis";
+import { shownTimeZone, useLocale } from "../texts/locale";
+import type { BandColumns } from "./band";
+import type { ChartGroup } from "./ChartGroup";
+import { listen } from "./gestures";
+import type { Marks } from "./marks";
+import { optionsFor } from "./options";
+import { type Caption, pictureOf } from "./picture";
+import type { View } from "./view";
+
+/** What a chart can be asked for. */
+export interface ChartHandle {
+  /** The chart as a PNG below a caption. */
+  picture(caption: Caption): Promise<Blob>;
+}
 
 export interface SeriesChartProps {
   columns: BandColumns;
@@ -19,16 +31,29 @@ export interface SeriesChartProps {
   onSelect?(from: number, to: number): void;
   /** Index of the point under the pointer, or null. */
   onHover?(index: number | null): void;
+  /** Late arrivals, another period, what was not known. */
+  marks?: Marks;
+  /** Charts with this one's time axis: linked cursors, zoomed together by keyboard, fingers and wheel. */
+  group?: ChartGroup;
+  /** Called when keyboard, fingers or wheel have changed the stretch that is shown. */
+  onZoom?(view: View): void;
+  onReset?(): void;
+  onBack?(): void;
+  /** Id of the element that says which keys there are. */
+  describedBy?: string;
+  ref?: Ref<ChartHandle>;
 }
 
-/** Average line inside a band from minimum to maximum. The only place that knows uPlot. */
+/** Average line inside a band from minimum to maximum. The only place that makes a chart of uPlot's. */
 export function SeriesChart(props: SeriesChartProps) {
-  const { columns, from, to, label, height, scheme } = props;
+  const { columns, from, to, label, height, scheme, marks, group } = props;
   const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
   const [width, setWidth] = useState(0);
+  const { language } = useLocale();
+  const zone = shownTimeZone();
 
   useEffect(() => {
     const element = container.current;
@@ -39,109 +64,81 @@ export function SeriesChart(props: SeriesChartProps) {
     return () => observer.disconnect();
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read from the style sheet of this scheme
+  // biome-ignore lint/correctness/useExhaustiveDependencies: colours, words and zone are read while the chart is made
   useEffect(() => {
     const element = container.current;
     if (!element || width === 0) return;
-    const { columns: data } = latest.current;
-    const chart = new uPlot(optionsFor(element, width, height, latest), data, element);
+    const chart = new uPlot(optionsFor(element, width, height, latest), latest.current.columns, element);
     plot.current = chart;
+    const leave = group?.join({
+      show: (view) => chart.setScale("x", viewOf(view, latest.current)),
+      widen: () => chart.redraw(false, true),
+    });
+    const deaf = group ? listen(element, chart.over, targetOf(latest)) : undefined;
     return () => {
+      leave?.();
+      deaf?.();
       plot.current = null;
       chart.destroy();
     };
-  }, [width, height, scheme]);
+  }, [width, height, scheme, group, language, zone]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the edges are read by the scale while the data is set
+  // biome-ignore lint/correctness/useExhaustiveDependencies: edges and marks are read by the chart while the data is set
   useEffect(() => {
     plot.current?.setData(columns);
-  }, [columns, from, to]);
+  }, [columns, from, to, marks]);
 
+  useImperativeHandle(props.ref, () => ({
+    picture: (caption) => {
+      const [element, chart] = [container.current, plot.current];
+      if (!element || !chart) return Promise.reject(new Error("the chart is not drawn"));
+      const style = getComputedStyle(element);
+      const look = {
+        background: style.getPropertyValue("--page-card").trim(),
+        text: style.getPropertyValue("--page-text").trim(),
+        muted: style.getPropertyValue("--page-muted").trim(),
+        fontFamily: style.fontFamily,
+      };
+      return pictureOf(chart.ctx.canvas, caption, look, devicePixelRatio);
+    },
+  }));
+
+  // With keys of its own it is a control; without them it is a picture.
+  const role = group
+    ? { role: "application", tabIndex: 0, "aria-label": label, "aria-describedby": props.describedBy }
+    : { role: "img", "aria-label": label };
   return (
     <div
+      {...role}
       ref={container}
-      role="img"
-      aria-label={label}
-      className="chart"
+      className={group ? "chart chart-zoomed" : "chart"}
       data-testid="chart"
       data-points={columns[0].length}
     />
   );
 }
 
-function optionsFor(
-  element: HTMLElement,
-  width: number,
-  height: number,
-  latest: { readonly current: SeriesChartProps },
-): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `12px ${style.fontFamily}`;
-  const axis = {
-    stroke: colour("--page-muted"),
-    font,
-    grid: { stroke: colour("--page-grid"), width: 1 },
-    ticks: { show: false },
-  };
-  const line = colour("--chart-line");
-  const hidden = { stroke: "transparent", points: { show: false } };
-  return {
-    width,
-    height,
-    padding: [12, 12, 0, 0],
-    legend: { show: false },
-    cursor: {
-      drag: { x: true, y: false, setScale: false },
-      points: { size: 8, fill: line },
-      y: false,
-    },
-    scales: {
-      x: { time: true, range: () => [latest.current.from, latest.current.to] },
-      y: { range: (_, low, high) => valueRange(low, high) },
-    },
-    axes: [
-      { ...axis, space: 70, size: 44, values: (_, splits, __, ___, step) => timeLabels(splits, step) },
-      {
-        ...axis,
-        size: (_, values) => Math.max(40, ...(values ?? []).map((text) => text.length * 7 + 16)),
-        values: (_, splits) => splits.map((split) => latest.current.formatValue(split)),
-      },
-    ],
-    series: [
-      {},
-      { ...hidden, label: "max" },
-      { ...hidden, label: "min" },
-      {
-        label: "average",
-        stroke: line,
-        width: 1.75,
-        points: {
-          show: true,
-          size: 5,
-          fill: line,
-          filter: (chart, index) => isolatedPoints(chart.data[index] as (number | null)[]),
-        },
-      },
-    ],
-    bands: [{ series: [1, 2], fill: colour("--chart-band") }],
-    hooks: {
-      setCursor: [(chart) => latest.current.onHover?.(chart.cursor.idx ?? null)],
-      setSelect: [
-        (chart) => {
-          const { left, width: marked } = chart.select;
-          if (marked > 4) latest.current.onSelect?.(chart.posToVal(left, "x"), chart.posToVal(left + marked, "x"));
-          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
-    },
-  };
+function viewOf(view: View | null, { from, to }: SeriesChartProps): { min: number; max: number } {
+  return { min: view?.from ?? from, max: view?.to ?? to };
 }
 
-/** Some air around the values; a flat line sits in the middle. */
-function valueRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
-  const spread = high - low;
-  const margin = spread > 0 ? spread * 0.08 : Math.max(Math.abs(high) * 0.1, 0.5);
-  return [low - margin, high + margin];
+/** Gestures of one chart, told to its group while they last and to the page when they end. */
+function targetOf(latest: { readonly current: SeriesChartProps }): Parameters<typeof listen>[2] {
+  const end = () => latest.current.group?.show(null);
+  return {
+    view: () => latest.current.group?.view ?? { from: latest.current.from, to: latest.current.to },
+    onPreview: (view) => latest.current.group?.show(view),
+    onChange: (view) => {
+      latest.current.onZoom?.(view);
+      end();
+    },
+    onReset: () => {
+      latest.current.onReset?.();
+      end();
+    },
+    onBack: () => {
+      latest.current.onBack?.();
+      end();
+    },
+  };
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { bandColumns, gapThreshold, isolatedPoints } from "./band";
-import { timeLabels } from "./timeAxis";
 
 const point = (time: number) => ({ time, min: time - 1, avg: time, max: time + 1 });
 
@@ -28,20 +27,5 @@ describe("gaps", () => {
     expect(isolatedPoints([1, null, 2, 3, null, 4])).toEqual([0, 5]);
     expect(isolatedPoints([7])).toEqual([0]);
     expect(isolatedPoints([])).toEqual([]);
-  });
-});
-
-describe("time labels", () => {
-  const seconds = (...parts: [number, number, number, number, number, number]) => new Date(...parts).getTime() / 1000;
-
-  it("shows the date where the day changes", () => {
-    const splits = [seconds(2026, 10, 22, 18, 0, 0), seconds(2026, 10, 22, 21, 0, 0), seconds(2026, 10, 23, 0, 0, 0)];
-    expect(timeLabels(splits, 10_800)).toEqual(["18:00\n11-22", "21:00", "00:00\n11-23"]);
-  });
-
-  it("shows seconds for short steps and days for long ones", () => {
-    expect(timeLabels([seconds(2026, 0, 2, 3, 4, 5), seconds(2026, 0, 2, 3, 4, 10)], 5)[1]).toBe("03:04:10");
-    const days = [seconds(2025, 11, 30, 0, 0, 0), seconds(2025, 11, 31, 0, 0, 0), seconds(2026, 0, 1, 0, 0, 0)];
-    expect(timeLabels(days, 86_400)).toEqual(["12-30\n2025", "12-31", "01-01\n2026"]);
   });
 });

@@ -9,6 +9,7 @@ export function Select<Value extends string>(props: {
   onChange(value: Value): void;
   hideLabel?: boolean;
   className?: string;
+  size?: "xs" | "sm";
 }) {
   return (
     <NativeSelect
@@ -19,6 +20,7 @@ export function Select<Value extends string>(props: {
       rightSection={<Icon name="down" size={14} />}
       onChange={(event) => props.onChange(event.currentTarget.value as Value)}
       className={props.className}
+      size={props.size}
     />
   );
 }

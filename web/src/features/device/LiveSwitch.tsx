@@ -1,32 +1,29 @@
 import { Button } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import type { LiveState } from "../../api/live";
 import { Icon } from "../../ui/Icon";
 
-const words: Record<LiveState, string> = {
-  connecting: "Connecting",
-  live: "Live",
-  degraded: "Live readings interrupted",
-  reconnecting: "Reconnecting",
-  paused: "Paused",
-};
-
-export function LiveSwitch({ state, onToggle }: { state: LiveState; onToggle(): void }) {
+/** Whether readings flow onto the page, and the switch for it; none while the page shows the past. */
+export function LiveSwitch({ state, past, onToggle }: { state: LiveState; past: boolean; onToggle(): void }) {
+  const { t } = useTranslation("device");
   const paused = state === "paused";
   return (
     <div className="live">
       <span className="live-state" data-state={state} role="status">
         <span className="live-dot" aria-hidden="true" />
-        <span data-testid="live-state">{words[state]}</span>
+        <span data-testid="live-state">{past ? t("live.past") : t(`live.${state}`)}</span>
       </span>
-      <Button
-        size="xs"
-        variant="default"
-        onClick={onToggle}
-        aria-label={paused ? "Resume live updates" : "Pause live updates"}
-      >
-        <Icon name={paused ? "play" : "pause"} size={14} />
-        <span className="after-icon">{paused ? "Resume" : "Pause"}</span>
-      </Button>
+      {!past && (
+        <Button
+          size="xs"
+          variant="default"
+          onClick={onToggle}
+          aria-label={t(paused ? "live.resumeUpdates" : "live.pauseUpdates")}
+        >
+          <Icon name={paused ? "play" : "pause"} size={14} />
+          <span className="after-icon">{t(paused ? "live.resume" : "live.pause")}</span>
+        </Button>
+      )}
     </div>
   );
 }

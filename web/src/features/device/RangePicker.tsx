@@ -1,15 +1,18 @@
 import { Button, Group, SegmentedControl, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { edgesOf, type Span } from "../../api/span";
+import { shownTimeZone } from "../../texts/locale";
 import { fromInputTime, toInputTime } from "../../ui/format";
 import { nameOf, presets } from "./range";
 
 export function RangePicker({ span, onChange }: { span: Span; onChange(span: Span): void }) {
+  const { t } = useTranslation("device");
   const [editing, setEditing] = useState(false);
   const custom = editing || span.kind === "fixed";
   const options = [
-    ...presets.map(({ name }) => ({ value: name as string, label: name as string })),
-    { value: "custom", label: "Custom" },
+    ...presets.map(({ name }) => ({ value: name as string, label: t(`range.${name}`) })),
+    { value: "custom", label: t("range.custom") },
   ];
 
   const choose = (value: string) => {
@@ -25,27 +28,28 @@ export function RangePicker({ span, onChange }: { span: Span; onChange(span: Spa
         value={custom ? "custom" : nameOf(span)}
         onChange={choose}
         size="xs"
-        aria-label="Time range"
+        aria-label={t("range.label")}
         className="range-presets"
       />
-      {custom && <CustomRange key={JSON.stringify(span)} span={span} onChange={onChange} />}
+      {custom && <CustomRange key={`${JSON.stringify(span)} ${shownTimeZone()}`} span={span} onChange={onChange} />}
     </div>
   );
 }
 
 function CustomRange({ span, onChange }: { span: Span; onChange(span: Span): void }) {
+  const { t } = useTranslation("device");
   const [edges] = useState(() => edgesOf(span, Date.now()));
   const [from, setFrom] = useState(toInputTime(edges.from));
   const [to, setTo] = useState(toInputTime(edges.to));
-  const [fault, setFault] = useState("");
+  const [fault, setFault] = useState<"range.bothTimes" | "range.order" | null>(null);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const start = fromInputTime(from);
     const end = fromInputTime(to);
-    if (start === null || end === null) return setFault("Enter both times");
-    if (start >= end) return setFault("The start must be before the end");
-    setFault("");
+    if (start === null || end === null) return setFault("range.bothTimes");
+    if (start >= end) return setFault("range.order");
+    setFault(null);
     onChange({ kind: "fixed", from: start, to: end });
   };
 
@@ -53,26 +57,26 @@ function CustomRange({ span, onChange }: { span: Span; onChange(span: Span): voi
     <form onSubmit={submit} noValidate>
       <Group gap="xs" align="end">
         <TextInput
-          label="From"
+          label={t("range.from")}
           type="datetime-local"
           size="xs"
           value={from}
           onChange={(event) => setFrom(event.currentTarget.value)}
         />
         <TextInput
-          label="To"
+          label={t("range.to")}
           type="datetime-local"
           size="xs"
           value={to}
           onChange={(event) => setTo(event.currentTarget.value)}
         />
         <Button type="submit" size="xs" variant="default">
-          Show
+          {t("range.show")}
         </Button>
       </Group>
       {fault && (
         <p className="fault" role="alert">
-          {fault}
+          {t(fault)}
         </p>
       )}
     </form>

@@ -1,174 +1,148 @@
-import { Button, useComputedColorScheme } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
-import { useMemo, useState } from "react";
+import { Button, Skeleton } from "@mantine/core";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
-import type { LiveState } from "../../api/live";
 import { edgesOf, type Span } from "../../api/span";
-import { useSeries } from "../../api/telemetry";
-import type { Bucket, MeasurementType } from "../../api/types";
-import { type BandPoint, bandColumns } from "../../charts/band";
-import { SeriesChart } from "../../charts/SeriesChart";
+import { useSeries, useSeriesBetween } from "../../api/telemetry";
+import type { Device, MeasurementType } from "../../api/types";
+import type { ChartGroup } from "../../charts/ChartGroup";
+import type { View } from "../../charts/view";
+import { shownTimeZone } from "../../texts/locale";
 import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
-import { formatCount, formatDuration, formatNumber, formatReading, formatTime } from "../../ui/format";
-import { Loading } from "../../ui/Loading";
+import { formatReading, formatTime } from "../../ui/format";
 import { useNow } from "../../ui/useNow";
-import { type Arrival, mergeSeries } from "./liveSeries";
+import { type Comparison, otherLine, otherPeriod } from "./compare";
+import { LiveSeries } from "./liveSeries";
+import { NumberChart } from "./NumberChart";
 import { dayUntil } from "./range";
+import type { Arrivals } from "./useArrivals";
 
-interface SeriesPanelProps {
-  deviceId: string;
-  type: MeasurementType | undefined;
+/** How the page zooms, for all charts. */
+export interface Zooming {
+  onMark(from: number, to: number): void;
+  onZoom(view: View): void;
+  onReset(): void;
+  onBack(): void;
+}
+
+export interface SeriesPanelProps {
+  device: Device;
+  type: MeasurementType;
   span: Span;
-  arrivals: Arrival[];
-  liveState: LiveState;
-  /** When the newest known reading was recorded, epoch ms. */
-  lastRecorded: number | null;
+  asOf: number | null;
+  compare: Comparison | null;
+  arrivals: Arrivals;
+  /** Readings flow onto the page, or are asked for again and again. */
+  following: boolean;
+  group: ChartGroup;
+  zooming: Zooming;
   onSpan(span: Span): void;
 }
 
-export function SeriesPanel({ deviceId, type, span, arrivals, liveState, lastRecorded, onSpan }: SeriesPanelProps) {
-  const scheme = useComputedColorScheme("light");
-  const narrow = useMediaQuery("(max-width: 40em)", false, { getInitialValueInEffect: false });
-  const running = span.kind === "rolling" && liveState !== "paused";
-  const now = useNow(1_000, running);
-  const [hovered, setHovered] = useState<number | null>(null);
+/** One measurement over the range: its chart, or why there is none. */
+export function SeriesPanel(props: SeriesPanelProps) {
+  const { t } = useTranslation("device");
+  const { device, type, span, asOf, compare, arrivals, following } = props;
+  const { deviceId } = device;
+  const now = useNow(1_000, span.kind === "rolling" && following);
   const series = useSeries(deviceId, {
-    type: type?.type ?? "",
-    unit: type?.unit ?? null,
+    type: type.type,
+    unit: type.unit,
     span,
-    enabled: type !== undefined,
-    refresh: liveState !== "paused",
+    enabled: true,
+    refresh: following,
+    asOf,
   });
   const asked = series.data;
-  const buckets = useMemo(() => (asked ? mergeSeries(asked, arrivals) : []), [asked, arrivals]);
-  const bucketSeconds = asked?.answer.bucketSeconds ?? 1;
-  const present = span.kind === "rolling" ? now / 1000 : Number.POSITIVE_INFINITY;
-  const points = useMemo(() => numericPoints(buckets, bucketSeconds, present), [buckets, bucketSeconds, present]);
-  const columns = useMemo(
-    () =>
-      bandColumns(
-        points.map((entry) => entry.point),
-        bucketSeconds,
-      ),
-    [points, bucketSeconds],
+  const live = useMemo(() => (asked ? new LiveSeries(asked) : null), [asked]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `end` tells that the log holds more
+  const buckets = useMemo(
+    () => (live && following ? live.with(arrivals.log) : (asked?.answer.buckets ?? [])),
+    [live, following, asked, arrivals.log, arrivals.end],
   );
 
-  if (type === undefined) {
-    return <Empty title="Nothing measured yet">The chart begins with the first reading of this device.</Empty>;
-  }
+  const zone = shownTimeZone();
+  const between = useMemo(() => {
+    if (!asked || compare === null) return null;
+    const edges = { from: Date.parse(asked.answer.from), to: Date.parse(asked.answer.to) };
+    const length = span.kind === "rolling" ? span.seconds * 1000 : span.to - span.from;
+    const points = Math.ceil((edges.to - edges.from) / 1000 / asked.answer.bucketSeconds);
+    return { own: edges, points, ...otherPeriod(compare, edges, zone, length) };
+  }, [asked, compare, span, zone]);
+  const earlier = useSeriesBetween(deviceId, { type: type.type, unit: type.unit, asOf }, between);
+  const other = useMemo(() => {
+    if (!between || !earlier.data || earlier.isPlaceholderData) return undefined;
+    return otherLine(earlier.data.buckets, earlier.data.bucketSeconds, between.own.from - between.from);
+  }, [between, earlier.data, earlier.isPlaceholderData]);
+
   if (series.isError && !asked) {
     return <Failure message={messageOf(series.error)} onRetry={() => void series.refetch()} />;
   }
-  if (!asked) return <Loading label="Loading the chart" />;
+  if (!asked) return <Skeleton height={230} aria-label={t("chart.loading")} />;
 
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
   if (type.kind !== "number") {
     const last = buckets[buckets.length - 1];
     return (
-      <Empty title={total > 0 ? `${countReadings(total)}, the last: ${formatReading(last?.last)}` : "No readings here"}>
-        {type.type} is {type.kind === "boolean" ? "true or false" : "a word"}, not a number; its readings are in the
-        table below.
+      <Empty title={t("chart.words", { count: total, value: formatReading(last?.last) })}>
+        {t(type.kind === "boolean" ? "chart.noNumberBoolean" : "chart.noNumber", { type: type.type })}
       </Empty>
     );
   }
   const edges = edgesOf(span, now);
-  if (points.length === 0) {
-    const elsewhere = lastRecorded !== null && (lastRecorded < edges.from || lastRecorded >= edges.to);
-    return (
-      <Empty title="No readings in this time range">
-        {elsewhere && lastRecorded !== null ? (
-          <>
-            <p>The latest one was recorded on {formatTime(lastRecorded)}.</p>
-            <Button variant="default" size="xs" onClick={() => onSpan(dayUntil(lastRecorded))}>
-              Show the day before it
-            </Button>
-          </>
-        ) : (
-          "Choose a longer range."
-        )}
-      </Empty>
-    );
+  if (buckets.every((bucket) => bucket.avg === null) && !other?.times.length) {
+    return <NothingHere {...props} edges={edges} />;
   }
-
-  const unit = type.unit;
-  const under = hovered === null ? undefined : bucketAt(columns[0][hovered], points);
-  const shown = under ?? points[points.length - 1];
   return (
-    <>
-      <p className="readout">
-        {shown && (
-          <>
-            <span>{readoutTime(shown.bucket, bucketSeconds)}</span>
-            <span>
-              <span className="key key-line" aria-hidden="true" /> average{" "}
-              <b>{formatReading(shown.bucket.avg, unit)}</b>
-            </span>
-            <span>
-              <span className="key key-band" aria-hidden="true" /> {formatReading(shown.bucket.min)} to{" "}
-              {formatReading(shown.bucket.max, unit)}
-            </span>
-            <span className="muted">{countReadings(shown.bucket.count)}</span>
-          </>
-        )}
-      </p>
-      <SeriesChart
-        columns={columns}
-        from={edges.from / 1000}
-        // A little air, so that the newest point is not cut by the edge.
-        to={(edges.to + (span.kind === "rolling" ? (edges.to - edges.from) * 0.005 : 0)) / 1000}
-        height={narrow ? 240 : 320}
-        scheme={scheme}
-        formatValue={formatNumber}
-        label={inWords(type, buckets, edges)}
-        onHover={setHovered}
-        onSelect={(from, to) => onSpan({ kind: "fixed", from: Math.round(from * 1000), to: Math.round(to * 1000) })}
-      />
-      <p className="muted small chart-note">
-        {countReadings(total)} in steps of {formatDuration(bucketSeconds * 1000).replace(".0", "")}. Mark a stretch to
-        look closer. Times are local.
-      </p>
-    </>
+    <NumberChart
+      deviceId={deviceId}
+      deviceName={device.label || deviceId}
+      type={type}
+      series={asked.answer}
+      buckets={buckets}
+      other={other}
+      otherName={compare}
+      edges={edges}
+      rolling={span.kind === "rolling"}
+      asOf={asOf}
+      updating={series.isPlaceholderData}
+      group={props.group}
+      zooming={props.zooming}
+    />
   );
 }
 
-interface Drawn {
-  point: BandPoint;
-  bucket: Bucket;
-}
-
-/** Numeric buckets as points in the middle of their bucket; the one that is still filling is drawn at the present. */
-function numericPoints(buckets: Bucket[], bucketSeconds: number, present: number): Drawn[] {
-  const drawn: Drawn[] = [];
-  for (const bucket of buckets) {
-    if (bucket.avg === null || bucket.min === null || bucket.max === null) continue;
-    const start = Date.parse(bucket.start) / 1000;
-    const time = Math.max(start, Math.min(start + bucketSeconds / 2, present));
-    drawn.push({ bucket, point: { time, min: bucket.min, avg: bucket.avg, max: bucket.max } });
-  }
-  return drawn;
-}
-
-function countReadings(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? "reading" : "readings"}`;
-}
-
-function bucketAt(time: number | undefined, points: Drawn[]): Drawn | undefined {
-  return points.find((entry) => entry.point.time === time);
-}
-
-function readoutTime(bucket: Bucket, bucketSeconds: number): string {
-  const start = formatTime(bucket.start);
-  if (bucketSeconds < 2) return start;
-  return `${start} – ${formatTime(Date.parse(bucket.start) + bucketSeconds * 1000).slice(11)}`;
-}
-
-function inWords(type: MeasurementType, buckets: Bucket[], edges: { from: number; to: number }): string {
-  const low = Math.min(...buckets.map((bucket) => bucket.min ?? Number.POSITIVE_INFINITY));
-  const high = Math.max(...buckets.map((bucket) => bucket.max ?? Number.NEGATIVE_INFINITY));
-  const last = buckets[buckets.length - 1];
+function NothingHere({
+  device,
+  type,
+  asOf,
+  edges,
+  onSpan,
+}: SeriesPanelProps & { edges: { from: number; to: number } }) {
+  const { t } = useTranslation("device");
+  const last = lastRecorded(device, type);
+  const elsewhere = asOf === null && last !== null && (last < edges.from || last >= edges.to);
   return (
-    `Chart of ${type.type} from ${formatTime(edges.from)} to ${formatTime(edges.to)}: ` +
-    `lowest ${formatReading(low, type.unit)}, highest ${formatReading(high, type.unit)}, last average ${formatReading(last?.avg, type.unit)}`
+    <Empty title={t(asOf === null ? "chart.nothing" : "chart.nothingThen")}>
+      {elsewhere && last !== null ? (
+        <>
+          <p>{t("chart.latest", { time: formatTime(last) })}</p>
+          <Button variant="default" size="xs" onClick={() => onSpan(dayUntil(last))}>
+            {t("chart.showDayBefore")}
+          </Button>
+        </>
+      ) : (
+        t(asOf === null ? "chart.chooseLonger" : "chart.chooseLater")
+      )}
+    </Empty>
   );
+}
+
+/** When the newest known reading of a measurement was recorded, in epoch ms. */
+function lastRecorded(device: Device, type: MeasurementType): number | null {
+  const times = device.lastValues
+    .filter((value) => value.type === type.type && value.unit === type.unit)
+    .map((value) => Date.parse(value.recordedAt));
+  return times.length > 0 ? Math.max(...times) : null;
 }

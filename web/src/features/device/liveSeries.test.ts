@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Asked } from "../../api/telemetry";
 import type { Insight, LiveEvent, Series, TelemetryEvent } from "../../api/types";
-import { type Arrival, addArrivals, mergeEvents, mergeInsights, mergeSeries, OVERLAY_LIMIT } from "./liveSeries";
+import { type Arrival, ArrivalLog, KEPT_ARRIVALS, LEAST_ARRIVALS } from "./arrivalLog";
+import { LiveSeries, mergeEvents, mergeInsights, mergeSeries } from "./liveSeries";
 
 const T0 = Date.parse("2026-11-22T10:00:00Z");
 
@@ -43,7 +44,7 @@ const series: Asked<Series> = {
     to: at(100),
     bucketSeconds: 10,
     settled: false,
-    buckets: [{ start: at(10), count: 2, min: 1, avg: 2, max: 3, last: 3 }],
+    buckets: [{ start: at(10), count: 2, min: 1, avg: 2, max: 3, last: 3, late: 0 }],
   },
 };
 
@@ -94,19 +95,44 @@ describe("merging arrivals into a series", () => {
   });
 });
 
-describe("remembering arrivals", () => {
-  it("keeps each reading once, per type", () => {
-    const other = event("a", 1, 2, { type: "pressure" });
-    const first = addArrivals([], arrivals(0, event("a", 1, 1), event("a", 1, 1), other));
-    expect(first).toHaveLength(2);
-    expect(addArrivals(first, arrivals(5, event("a", 1, 1)))).toBe(first);
+describe("following arrivals", () => {
+  it("counts each reading once, however often it is looked at", () => {
+    const [log, live] = [new ArrivalLog(), new LiveSeries(series)];
+    const count = () => live.with(log).find((bucket) => Date.parse(bucket.start) === T0 + 10_000)?.count;
+    log.add([event("a", 15, 8)], series.askedAt + 500);
+    expect([count(), count()]).toEqual([3, 3]);
+    log.add([event("a", 15, 8), event("b", 16, 9)], series.askedAt + 600);
+    expect(count()).toBe(4);
+    expect(live.with(log)).toBe(live.with(log));
   });
 
-  it("forgets the oldest beyond the limit", () => {
-    const many = Array.from({ length: OVERLAY_LIMIT + 5 }, (_, i) => event(`e${i}`, i, i));
-    const kept = addArrivals([], arrivals(0, ...many));
-    expect(kept).toHaveLength(OVERLAY_LIMIT);
-    expect(kept[0]?.event.eventId).toBe("e5");
+  it("counts what was received late, and only what is counted at all", () => {
+    const late = { receivedAt: at(15 + 61) };
+    const [bucket] = mergeSeries(series, arrivals(series.askedAt, event("a", 15, 8, late), event("b", 15, 8)));
+    expect(bucket).toMatchObject({ count: 4, late: 1 });
+    const [unsure] = mergeSeries(series, arrivedLater(0, series.askedAt, event("a", 15, 8, late)));
+    expect(unsure).toMatchObject({ count: 2, late: 0 });
+  });
+});
+
+describe("remembering arrivals", () => {
+  it("keeps each reading once, per type", () => {
+    const log = new ArrivalLog();
+    expect(log.add([event("a", 1, 1), event("a", 1, 1), event("a", 1, 2, { type: "pressure" })], T0)).toBe(true);
+    expect(log.end).toBe(2);
+    expect(log.add([event("a", 1, 1)], T0)).toBe(false);
+  });
+
+  it("forgets the oldest beyond number and age, and goes on counting", () => {
+    const log = new ArrivalLog();
+    for (let i = 0; i < KEPT_ARRIVALS + 5; i += 1) log.add([event(`e${i}`, i, i)], T0);
+    expect(log.end).toBe(KEPT_ARRIVALS + 5);
+    expect(log.start).toBe(5);
+    expect(log.between(0)).toHaveLength(KEPT_ARRIVALS);
+    log.add([event("new", 1, 1)], T0 + 60_000);
+    expect(log.between(0)).toHaveLength(LEAST_ARRIVALS);
+    expect(log.newest?.event.eventId).toBe("new");
+    expect(log.between(log.end)).toEqual([]);
   });
 });
 

@@ -1,5 +1,8 @@
 import type { Asked } from "../../api/telemetry";
 import type { Bucket, Insight, LiveEvent, Series, TelemetryEvent } from "../../api/types";
+import { latenessOf } from "../../ui/format";
+import { type Arrival, type ArrivalLog, keyOf } from "./arrivalLog";
+import { LATE_MS } from "./lateness";
 
 /**
  * Readings that arrived live, laid over what was asked for; the next answer replaces the overlay.
@@ -9,69 +12,94 @@ import type { Bucket, Insight, LiveEvent, Series, TelemetryEvent } from "../../a
  * twice, and is not counted.
  */
 
-export interface Arrival {
-  /** Epoch ms at which the page saw the reading. */
-  arrivedAt: number;
-  event: LiveEvent;
-}
-
 /** Milliseconds by which an answer may be older than its question. */
 const OLDER_MS = 1_000;
 /** Milliseconds from storing a reading to its arrival: one that was stored before the question may arrive after it. */
 const DELIVERY_MS = 250;
-/** How many live readings are kept for laying over; the next answer brings the rest. */
-export const OVERLAY_LIMIT = 2_000;
 
-function keyOf(event: { eventId: string; type: string }): string {
-  return `${event.eventId}\n${event.type}`;
-}
+/** Follows a log: what is new in it is told once, with whether an answer surely does not hold it. */
+abstract class Overlay {
+  private next: number | null = null;
 
-/** Adds arrivals, each reading once, and forgets the oldest beyond the limit. */
-export function addArrivals(known: Arrival[], more: Arrival[]): Arrival[] {
-  const seen = new Set(known.map((arrival) => keyOf(arrival.event)));
-  const added: Arrival[] = [];
-  for (const arrival of more) {
-    const key = keyOf(arrival.event);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    added.push(arrival);
+  constructor(private readonly askedAt: number) {}
+
+  protected abstract take(event: LiveEvent, sure: boolean): void;
+
+  /** Takes what is new in the log; false when nothing is. */
+  protected follow(log: ArrivalLog): boolean {
+    const from = this.next ?? log.start;
+    this.next = log.end;
+    const fresh = log.between(from);
+    this.lay(fresh);
+    return fresh.length > 0;
   }
-  return added.length === 0 ? known : [...known, ...added].slice(-OVERLAY_LIMIT);
-}
 
-/** The arrivals that an answer does not surely hold; `sure` when it surely does not. */
-function arrivedAfter(arrivals: Arrival[], askedAt: number): { event: LiveEvent; sure: boolean }[] {
-  return arrivals
-    .filter((arrival) => arrival.arrivedAt >= askedAt - OLDER_MS)
-    .map(({ arrivedAt, event }) => ({ event, sure: arrivedAt >= askedAt + DELIVERY_MS }));
+  protected lay(arrivals: Arrival[]): void {
+    for (const { arrivedAt, event } of arrivals) {
+      if (arrivedAt >= this.askedAt - OLDER_MS) this.take(event, arrivedAt >= this.askedAt + DELIVERY_MS);
+    }
+  }
 }
 
 /** The buckets of a series with the later arrivals of its type and unit counted in. */
-export function mergeSeries({ askedAt, answer }: Asked<Series>, arrivals: Arrival[]): Bucket[] {
-  const fresh = arrivedAfter(arrivals, askedAt).filter(
-    ({ event }) => event.type === answer.type && (event.unit ?? null) === (answer.unit ?? null),
-  );
-  if (fresh.length === 0) return answer.buckets;
-  const width = answer.bucketSeconds * 1000;
-  const anchor = Date.parse(answer.from);
-  const answered = new Map(answer.buckets.map((bucket) => [Date.parse(bucket.start), bucket]));
-  const buckets = new Map(answered);
-  for (const { event, sure } of fresh) {
-    const time = Date.parse(event.recordedAt);
-    if (Number.isNaN(time) || time < anchor) continue;
-    const start = anchor + Math.floor((time - anchor) / width) * width;
-    const counted = sure || !answered.has(start);
-    buckets.set(start, addToBucket(buckets.get(start) ?? emptyBucket(start, event.value), event.value, counted));
+export class LiveSeries extends Overlay {
+  private readonly buckets: Map<number, Bucket>;
+  private readonly answered: ReadonlySet<number>;
+  private readonly width: number;
+  private readonly anchor: number;
+  private shown: Bucket[];
+  private changed = false;
+
+  constructor(private readonly asked: Asked<Series>) {
+    super(asked.askedAt);
+    const { answer } = asked;
+    this.width = answer.bucketSeconds * 1000;
+    this.anchor = Date.parse(answer.from);
+    this.shown = answer.buckets;
+    this.buckets = new Map(answer.buckets.map((bucket) => [Date.parse(bucket.start), bucket]));
+    this.answered = new Set(this.buckets.keys());
   }
-  return [...buckets.entries()].sort(([a], [b]) => a - b).map(([, bucket]) => bucket);
+
+  /** The buckets in order, with what the log holds; the same list while nothing changes. */
+  with(log: ArrivalLog): Bucket[] {
+    this.follow(log);
+    return this.inOrder();
+  }
+
+  /** As `with`, of arrivals that were not laid over yet. */
+  plus(arrivals: Arrival[]): Bucket[] {
+    this.lay(arrivals);
+    return this.inOrder();
+  }
+
+  private inOrder(): Bucket[] {
+    if (this.changed) {
+      this.shown = [...this.buckets.entries()].sort(([a], [b]) => a - b).map(([, bucket]) => bucket);
+      this.changed = false;
+    }
+    return this.shown;
+  }
+
+  protected take(event: LiveEvent, sure: boolean): void {
+    const { type, unit } = this.asked.answer;
+    if (event.type !== type || (event.unit ?? null) !== (unit ?? null)) return;
+    const time = Date.parse(event.recordedAt);
+    if (Number.isNaN(time) || time < this.anchor) return;
+    const start = this.anchor + Math.floor((time - this.anchor) / this.width) * this.width;
+    const counted = sure || !this.answered.has(start);
+    const bucket = this.buckets.get(start) ?? emptyBucket(start, event.value);
+    const late = bucket.late + (counted && latenessOf(event) > LATE_MS ? 1 : 0);
+    this.buckets.set(start, { ...bucket, ...addToFigures(bucket, event.value, counted), last: event.value, late });
+    this.changed = true;
+  }
+}
+
+export function mergeSeries(asked: Asked<Series>, arrivals: Arrival[]): Bucket[] {
+  return new LiveSeries(asked).plus(arrivals);
 }
 
 function emptyBucket(start: number, last: LiveEvent["value"]): Bucket {
-  return { start: new Date(start).toISOString(), count: 0, min: null, avg: null, max: null, last };
-}
-
-function addToBucket(bucket: Bucket, value: LiveEvent["value"], counted: boolean): Bucket {
-  return { ...bucket, ...addToFigures(bucket, value, counted), last: value };
+  return { start: new Date(start).toISOString(), count: 0, min: null, avg: null, max: null, last, late: 0 };
 }
 
 interface Figures {
@@ -95,18 +123,43 @@ function addToFigures({ count, min, avg, max }: Figures, value: LiveEvent["value
 }
 
 /** Insights with the later arrivals counted in; a new type gets a card of its own. */
-export function mergeInsights(asked: Asked<{ insights: Insight[] }>, arrivals: Arrival[]): Insight[] {
-  const keyOfCard = ({ type, unit }: { type: string; unit: string | null }) => `${type}\n${unit ?? ""}`;
-  const answered = new Map(asked.answer.insights.map((insight) => [keyOfCard(insight), insight]));
-  const cards = new Map(answered);
-  for (const { event, sure } of arrivedAfter(arrivals, asked.askedAt)) {
+export class LiveInsights extends Overlay {
+  private readonly answered: ReadonlyMap<string, Insight>;
+  private readonly cards: Map<string, Insight>;
+  private shown: Insight[];
+
+  constructor(asked: Asked<{ insights: Insight[] }>) {
+    super(asked.askedAt);
+    this.shown = asked.answer.insights;
+    this.answered = new Map(asked.answer.insights.map((insight) => [keyOfCard(insight), insight]));
+    this.cards = new Map(this.answered);
+  }
+
+  with(log: ArrivalLog): Insight[] {
+    if (this.follow(log)) this.shown = [...this.cards.values()];
+    return this.shown;
+  }
+
+  plus(arrivals: Arrival[]): Insight[] {
+    this.lay(arrivals);
+    return [...this.cards.values()];
+  }
+
+  protected take(event: LiveEvent, sure: boolean): void {
     const key = keyOfCard(event);
-    const then = answered.get(key);
+    const then = this.answered.get(key);
     // What was recorded after the newest reading of the answer is not in it.
     const counted = sure || !then || Date.parse(event.recordedAt) > Date.parse(then.lastRecordedAt);
-    cards.set(key, addToInsight(cards.get(key) ?? firstInsight(event), event, counted));
+    this.cards.set(key, addToInsight(this.cards.get(key) ?? firstInsight(event), event, counted));
   }
-  return [...cards.values()];
+}
+
+export function mergeInsights(asked: Asked<{ insights: Insight[] }>, arrivals: Arrival[]): Insight[] {
+  return new LiveInsights(asked).plus(arrivals);
+}
+
+function keyOfCard({ type, unit }: { type: string; unit: string | null }): string {
+  return `${type}\n${unit ?? ""}`;
 }
 
 function firstInsight({ type, unit, value, recordedAt }: LiveEvent): Insight {
@@ -124,7 +177,7 @@ function addToInsight(card: Insight, event: LiveEvent, counted: boolean): Insigh
 }
 
 /** Newest first: by recordedAt, then event id, then type. */
-export function compareEvents(a: TelemetryEvent, b: TelemetryEvent): number {
+function compareEvents(a: TelemetryEvent, b: TelemetryEvent): number {
   // Times of one format (UTC, six decimals) order like text, to the microsecond.
   return descending(a.recordedAt, b.recordedAt) || descending(a.eventId, b.eventId) || descending(a.type, b.type);
 }

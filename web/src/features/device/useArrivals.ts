@@ -1,38 +1,53 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { useLive } from "../../api/liveHub";
-import { type Arrival, addArrivals } from "./liveSeries";
+import { ArrivalLog } from "./arrivalLog";
 
-/** Milliseconds over which arrivals are gathered before the page is drawn again. */
+/** Milliseconds over which arrivals are gathered before the page is drawn again; longer when many arrive. */
 const GATHER_MS = 150;
+const GATHER_MANY_MS = 400;
+const MANY = 40;
 
-/** Live readings of one device, and whether they flow. */
-export function useArrivals(deviceId: string) {
+export interface Arrivals {
+  log: ArrivalLog;
+  /** Changes with what the log holds: number of the next arrival that is to be drawn. */
+  end: number;
+}
+
+/** Live readings of one device while `following`, and whether they flow. */
+export function useArrivals(deviceId: string, following: boolean) {
   const cache = useQueryClient();
-  const [arrivals, setArrivals] = useState<Arrival[]>([]);
-  const gathered = useRef<Arrival[]>([]);
+  const [log] = useState(() => new ArrivalLog());
+  const [end, setEnd] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const drawn = useRef({ end: 0, busy: false });
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another device begins with nothing
-  useEffect(() => {
-    setArrivals([]);
-    return () => {
+  useEffect(
+    () => () => {
       clearTimeout(timer.current);
       timer.current = undefined;
-      gathered.current = [];
-    };
-  }, [deviceId]);
+    },
+    [],
+  );
 
-  const live = useLive([deviceId], {
+  const followed = useRef(following);
+  useEffect(() => {
+    // What was stored while nobody listened is asked for.
+    if (following && !followed.current) void cache.invalidateQueries({ queryKey: ["telemetry", deviceId] });
+    followed.current = following;
+  }, [following, cache, deviceId]);
+
+  const live = useLive(following ? [deviceId] : [], {
     onEvents: (events) => {
-      const arrivedAt = Date.now();
-      gathered.current.push(...events.map((event) => ({ arrivedAt, event })));
-      timer.current ??= setTimeout(() => {
-        timer.current = undefined;
-        const more = gathered.current;
-        gathered.current = [];
-        setArrivals((known) => addArrivals(known, more));
-      }, GATHER_MS);
+      if (!log.add(events, Date.now()) || timer.current !== undefined) return;
+      timer.current = setTimeout(
+        () => {
+          timer.current = undefined;
+          drawn.current = { end: log.end, busy: log.end - drawn.current.end > MANY };
+          setEnd(log.end);
+        },
+        drawn.current.busy ? GATHER_MANY_MS : GATHER_MS,
+      );
     },
     onResync: () => {
       void cache.invalidateQueries({ queryKey: ["telemetry", deviceId] });
@@ -40,5 +55,5 @@ export function useArrivals(deviceId: string) {
     },
   });
 
-  return { ...live, arrivals };
+  return { ...live, arrivals: { log, end } satisfies Arrivals };
 }
