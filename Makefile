@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-deps --require-hashes
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
-WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.ts*" -print)
+WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.*" -print)
 
 .DEFAULT_GOAL := help
 .PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel sbom audit clean
@@ -62,8 +62,8 @@ bench: setup $(STAMP)-servers ## print the figures of this machine beside its ra
 
 web: web/dist/index.html ## build the page
 
-web-check: web/node_modules/.stamp ## the page: biome, tsc, vitest
-	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test
+web-check: web/dist/index.html ## the page: biome, knip, tsc, vitest, and what has to be loaded at first
+	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test && npm run --silent budget
 
 openapi: setup ## write web/openapi.json anew, and the page's client from it
 	$(BIN)/python .ci/openapi > web/openapi.json.new

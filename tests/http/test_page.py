@@ -15,6 +15,8 @@ def built(tmp_path):
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html><title>The page</title>")
     (folder / "favicon.svg").write_text("<svg/>")
+    (folder / "sw.js").write_text("self.addEventListener('fetch', () => {})")
+    (folder / "manifest.webmanifest").write_text("{}")
     (folder / "assets" / "index-abc.js").write_text("let x = 1;\n" * 500)
     (folder / "assets" / "font.woff2").write_bytes(b"\x00\x01")
     return folder
@@ -63,6 +65,21 @@ async def test_assets_are_kept_for_good_and_sent_small(page):
         b"",
     )
     assert (await page.get("/assets/font.woff2")).content == b"\x00\x01"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [("/sw.js", "text/javascript; charset=utf-8"), ("/manifest.webmanifest", "application/manifest+json")],
+)
+async def test_what_makes_it_installable_is_asked_for_anew_each_time(page, path, media_type):
+    answer = await page.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.headers["cache-control"] == "no-cache"
+    policy = answer.headers["content-security-policy"]
+    assert "worker-src 'self'" in policy
+    assert "manifest-src 'self'" in policy
+    # The worker asks the server itself, under the policy that it came with.
+    assert "connect-src 'self'" in policy
 
 
 @pytest.mark.parametrize(

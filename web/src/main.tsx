@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import "./app/styles";
+import { startWorker } from "./app/worker";
 import { startTexts } from "./texts";
 
 const root = document.getElementById("root");
@@ -14,3 +15,4 @@ void startTexts().then(() =>
     </StrictMode>,
   ),
 );
+startWorker();

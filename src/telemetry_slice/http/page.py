@@ -20,11 +20,13 @@ _BUILT = Path(__file__).parents[3] / "web" / "dist"
 _API = ("/api/", "/health", "/metrics", "/openapi.json", "/docs", "/.well-known/")
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK = "no-cache"
+_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}
+"""What not every machine knows; a worker of another type is refused by browsers."""
 _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml", "application/manifest+json")
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
 HSTS = "max-age=31536000"
@@ -50,7 +52,7 @@ class PageFile:
 
 def _read(path: Path, name: str) -> PageFile:
     content = path.read_bytes()
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     gzipped = gzip.compress(content, mtime=0) if media_type.startswith(_COMPRESSIBLE) else None
     # The bundler puts a digest of the content into the names of assets; the other names stay and are asked for anew.
     caching = _FOREVER if name.startswith("/assets/") else _ASK

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { sdk } from "./client";
+import { forgetKept } from "./kept";
 
 const secondFactorKey = ["second-factor"] as const;
 
@@ -41,6 +42,9 @@ export function useChangePassword() {
   return useMutation({
     mutationFn: (change: { currentPassword: string; newPassword: string }) => sdk.changePassword({ body: change }),
     // Every session has ended, this one too.
-    onSuccess: () => window.location.assign("/sign-in"),
+    onSuccess: async () => {
+      await forgetKept();
+      window.location.assign("/sign-in");
+    },
   });
 }

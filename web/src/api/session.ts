@@ -1,23 +1,31 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { sdk } from "./client";
 import { ApiError } from "./errors";
+import { forgetKept, recallKept } from "./kept";
+import { meKey } from "./meKey";
 import type { Me, Setup } from "./types";
 
-export const meKey = ["me"] as const;
+export { meKey };
 
-/** Who is signed in; null when nobody is. */
+/** Who is signed in; null when nobody is. Without a connection, who was here last. */
 export function useMe() {
   return useQuery({
     queryKey: meKey,
-    queryFn: async ({ signal }): Promise<Me | null> => {
+    queryFn: async ({ signal, client }): Promise<Me | null> => {
       try {
         return await sdk.getMe({ signal });
       } catch (error) {
         if (error instanceof ApiError && error.status === 401) return null;
+        const away = error instanceof ApiError && error.status === 0;
+        const kept = away && client.getQueryData(meKey) === undefined ? await recallKept() : null;
+        if (kept) return kept;
         throw error;
       }
     },
     staleTime: 60_000,
+    retry: (failures, error) => failures < 2 && error instanceof ApiError && error.status >= 500,
+    // Asked in any case: without an answer, the page shows what was last seen.
+    networkMode: "always",
   });
 }
 
@@ -31,7 +39,10 @@ export function useSignIn() {
 
 export function useSignOut() {
   return useMutation({
-    mutationFn: () => sdk.logout(),
+    mutationFn: async () => {
+      await forgetKept();
+      return await sdk.logout();
+    },
     // A full page load forgets everything this session has read. Who came of a provider leaves there, too.
     onSuccess: (left) => window.location.assign(left?.next ?? "/sign-in"),
   });

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { sdk } from "./client";
+import { forgetKept } from "./kept";
 
 const sessionsKey = ["sessions"] as const;
 
@@ -21,7 +22,10 @@ export function useEndSession() {
 
 export function useSignOutEverywhere() {
   return useMutation({
-    mutationFn: () => sdk.endOwnSessions(),
+    mutationFn: async () => {
+      await forgetKept();
+      return await sdk.endOwnSessions();
+    },
     // A full page load forgets everything this session has read.
     onSuccess: () => window.location.assign("/sign-in"),
   });

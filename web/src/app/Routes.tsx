@@ -1,6 +1,7 @@
 import { type ComponentType, lazy, type ReactNode, Suspense } from "react";
+import { useTranslation } from "react-i18next";
 import { Redirect, Route, Switch, useLocation, useSearch } from "wouter";
-import { messageOf } from "../api/errors";
+import { messageOf, titleOf } from "../api/errors";
 import { useMe } from "../api/session";
 import { InvitationPage } from "../features/links/InvitationPage";
 import { ResetPage } from "../features/links/ResetPage";
@@ -9,6 +10,7 @@ import { SignInPage } from "../features/sign-in/SignInPage";
 import { Centered } from "../ui/Centered";
 import { Failure } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
+import { Broken } from "./Broken";
 import { Session } from "./Session";
 
 const FleetPage = page(() => import("../features/fleet/FleetPage"), "FleetPage");
@@ -30,6 +32,7 @@ function page<Name extends string, Props extends object>(
 }
 
 export function Routes() {
+  const [path] = useLocation();
   return (
     <Switch>
       <Route path="/sign-in">
@@ -46,28 +49,35 @@ export function Routes() {
       </Route>
       <Route>
         <SignedIn>
-          <Suspense fallback={<Loading />}>
-            <Switch>
-              <Route path="/">
-                <Redirect to="/devices" replace />
-              </Route>
-              <Route path="/devices" component={FleetPage} />
-              <Route path="/devices/:deviceId">
-                {(params) => <DevicePage key={params.deviceId} deviceId={decode(params.deviceId)} />}
-              </Route>
-              <Route path="/books" component={BooksPage} />
-              <Route path="/dead-letters" component={DeadLettersPage} />
-              <Route path="/audit" component={AuditPage} />
-              <Route path="/account" component={AccountPage} />
-              <Route>
-                <Failure title="There is no such page" message="Check the address, or go to the device list." />
-              </Route>
-            </Switch>
-          </Suspense>
+          <Broken path={path}>
+            <Suspense fallback={<Loading />}>
+              <Switch>
+                <Route path="/">
+                  <Redirect to="/devices" replace />
+                </Route>
+                <Route path="/devices" component={FleetPage} />
+                <Route path="/devices/:deviceId">
+                  {(params) => <DevicePage key={params.deviceId} deviceId={decode(params.deviceId)} />}
+                </Route>
+                <Route path="/books" component={BooksPage} />
+                <Route path="/dead-letters" component={DeadLettersPage} />
+                <Route path="/audit" component={AuditPage} />
+                <Route path="/account" component={AccountPage} />
+                <Route>
+                  <NoSuchPage />
+                </Route>
+              </Switch>
+            </Suspense>
+          </Broken>
         </SignedIn>
       </Route>
     </Switch>
   );
+}
+
+function NoSuchPage() {
+  const { t } = useTranslation("shell");
+  return <Failure title={t("noPage.title")} message={t("noPage.text")} />;
 }
 
 function decode(text: string): string {
@@ -116,7 +126,7 @@ function SignedIn({ children }: { children: ReactNode }) {
   if (me.isError && me.data === undefined) {
     return (
       <Centered>
-        <Failure title="The server does not answer" message={messageOf(me.error)} onRetry={() => void me.refetch()} />
+        <Failure title={titleOf(me.error)} message={messageOf(me.error)} onRetry={() => void me.refetch()} />
       </Centered>
     );
   }

@@ -1,7 +1,9 @@
 import { Modal, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
 import { Redirect, useLocation, useSearch } from "wouter";
+import { isRecalled } from "../api/kept";
 import { meKey } from "../api/session";
 import type { Me } from "../api/types";
 import { ProviderLinks } from "../features/sign-in/ProviderLinks";
@@ -9,11 +11,16 @@ import { SignInForm } from "../features/sign-in/SignInForm";
 import { Failure } from "../ui/Failure";
 import { Shell } from "./Shell";
 
+function signIn(here: string): string {
+  return here === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(here)}`;
+}
+
 /**
  * The signed-in page. Nobody signed in at first: the sign-in page, and back afterwards. A session that ends meanwhile: a
  * dialog over the page, which stays as it is, so that nothing typed is lost.
  */
 export function Session({ me, children }: { me: Me | null; children: ReactNode }) {
+  const { t } = useTranslation("shell");
   const cache = useQueryClient();
   const [path] = useLocation();
   const search = useSearch();
@@ -32,8 +39,15 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
 
   const shown = me ?? previous;
   const here = search ? `${path}?${search}` : path;
+  const isOver = me === null && isRecalled(previous);
+  useEffect(() => {
+    // What was recalled without a connection is not theirs any more: nothing of it may stay.
+    if (isOver) window.location.assign(signIn(here));
+  }, [isOver, here]);
+
+  if (isOver) return null;
   if (!shown) {
-    return <Redirect to={here === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(here)}`} replace />;
+    return <Redirect to={signIn(here)} replace />;
   }
   return (
     <Shell me={shown}>
@@ -43,11 +57,11 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
         withCloseButton={false}
         closeOnClickOutside={false}
         closeOnEscape={false}
-        title="Your session has ended"
+        title={t("ended.title")}
         centered
       >
         <Text size="sm" mb="md">
-          Sign in again to continue where you were.
+          {t("ended.text")}
         </Text>
         <SignInForm
           email={shown.user?.email ?? ""}
@@ -59,12 +73,8 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
         children
       ) : (
         <Failure
-          title="No tenant"
-          message={
-            shown.tenants.length > 0
-              ? "Choose a tenant at the top of the page."
-              : "This account administers the platform and belongs to no tenant, so there is no telemetry to show."
-          }
+          title={t("noTenant.title")}
+          message={t(shown.tenants.length > 0 ? "noTenant.choose" : "noTenant.platform")}
         />
       )}
     </Shell>

@@ -1,125 +1,147 @@
-import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import type { ReactNode } from "react";
+import { ActionIcon, Button } from "@mantine/core";
+import { type ReactNode, useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "wouter";
 import { useChooseTenant, useSignOut } from "../api/session";
 import type { Me } from "../api/types";
 import { Icon, Logo } from "../ui/Icon";
+import { Preferences } from "../ui/Preferences";
+import { Notices } from "./Notices";
+import { isAt, placesOf } from "./places";
+import { Stream } from "./Stream";
 
-const places = [
-  { path: "/devices", name: "Devices" },
-  { path: "/books", name: "Books" },
-  { path: "/dead-letters", name: "Dead letters" },
-];
-const administration = [{ path: "/audit", name: "Audit" }];
-
-/** Where a person can go: not to what would be refused. */
-function placesOf(me: Me) {
-  return me.role === "owner" || me.role === "admin" ? [...places, ...administration] : places;
-}
-
-/** Top bar and frame of every signed-in page. */
+/** The frame of every signed-in page: a bar above it, and on a phone the places below, where the thumb is. */
 export function Shell({ me, children }: { me: Me; children: ReactNode }) {
+  const { t } = useTranslation("shell");
   const [path] = useLocation();
-  const signOut = useSignOut();
   return (
     <>
       <a className="skip" href="#content">
-        Skip to content
+        {t("skip")}
       </a>
       <header className="bar">
         <div className="bar-inner">
-          <Link href="/devices" className="brand" aria-label="Telemetry Slice, device list">
+          <Link href="/devices" className="brand" aria-label={t("home")}>
             <Logo />
             <span className="brand-name">Telemetry Slice</span>
           </Link>
-          <nav aria-label="Main" className="places">
+          <nav aria-label={t("places")} className="places">
             {placesOf(me).map((place) => (
               <Link
                 key={place.path}
                 href={place.path}
                 className="place"
-                aria-current={path.startsWith(place.path) ? "page" : undefined}
+                aria-label={t(`place.${place.name}`)}
+                aria-current={isAt(path, place.path) ? "page" : undefined}
               >
-                {place.name}
+                <span className="place-icon">
+                  <Icon name={place.icon} size={20} />
+                </span>
+                <span className="place-name">{t(`place.${place.name}`)}</span>
+                <span className="place-short">{t(`short.${place.name}`)}</span>
               </Link>
             ))}
           </nav>
           <div className="bar-end">
+            <Stream />
             <div className="who">
               <Tenant me={me} />
-              <span className="user" title={me.role ? `Signed in as ${me.role}` : undefined}>
+              <span className="user" title={me.role ? t("signedInAs", { role: t(`role.${me.role}`) }) : undefined}>
                 {me.user?.name || me.user?.email || me.kind}
               </span>
             </div>
-            <ActionIcon
-              component={Link}
-              href="/account"
-              variant="default"
-              size={30}
-              aria-label="Your account"
-              aria-current={path === "/account" ? "page" : undefined}
-            >
-              <Icon name="person" />
-            </ActionIcon>
-            <SchemeSwitch />
-            <Button
-              variant="default"
-              size="xs"
-              onClick={() => signOut.mutate()}
-              loading={signOut.isPending}
-              className="sign-out"
-              aria-label="Sign out"
-            >
-              <Icon name="leave" />
-              <span className="wide">Sign out</span>
-            </Button>
+            <Own />
           </div>
         </div>
       </header>
       <main id="content" className="content" tabIndex={-1}>
+        <Notices />
         {children}
       </main>
     </>
   );
 }
 
+/** One's own: the account, how the page looks, the way out. On a phone all of it is behind one button. */
+function Own() {
+  const { t } = useTranslation("shell");
+  const [path] = useLocation();
+  const panel = useRef<HTMLDivElement>(null);
+  const signOut = useSignOut();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another place closes it
+  useEffect(() => panel.current?.hidePopover?.(), [path]);
+
+  const account = path === "/account" ? ("page" as const) : undefined;
+  return (
+    <>
+      <ActionIcon
+        component={Link}
+        href="/account"
+        variant="default"
+        size={32}
+        aria-label={t("account")}
+        aria-current={account}
+        className="desk"
+      >
+        <Icon name="person" />
+      </ActionIcon>
+      <ActionIcon variant="default" size={32} aria-label={t("settings")} popoverTarget="own" className="own-open">
+        <Icon name="settings" />
+      </ActionIcon>
+      <Button
+        variant="default"
+        size="xs"
+        h={32}
+        onClick={() => signOut.mutate()}
+        loading={signOut.isPending}
+        className="desk"
+        aria-label={t("signOut")}
+      >
+        <Icon name="leave" />
+        <span className="wide">{t("signOut")}</span>
+      </Button>
+      <div id="own" ref={panel} popover="auto" className="own card">
+        <Preferences />
+        <Link href="/account" className="own-line hand" aria-current={account}>
+          <Icon name="person" size={20} />
+          {t("account")}
+        </Link>
+        <button type="button" className="own-line hand" onClick={() => signOut.mutate()} disabled={signOut.isPending}>
+          <Icon name="leave" size={20} />
+          {t("signOut")}
+        </button>
+      </div>
+    </>
+  );
+}
+
 /** The tenant's name; a choice for who belongs to several. */
 function Tenant({ me }: { me: Me }) {
+  const { t } = useTranslation("shell");
   const choose = useChooseTenant();
   if (me.tenants.length < 2) {
     return (
       <span className="tenant" data-testid="tenant">
-        {me.tenant?.name ?? "Platform"}
+        {me.tenant?.name ?? t("platform")}
       </span>
     );
   }
   return (
     <select
       className="tenant tenant-choice"
-      aria-label="Tenant"
+      aria-label={t("tenant")}
       data-testid="tenant"
       value={me.tenant?.id ?? ""}
       disabled={choose.isPending}
       onChange={(event) => choose.mutate(event.currentTarget.value)}
     >
-      {!me.tenant && <option value="">Choose a tenant</option>}
+      {!me.tenant && <option value="">{t("chooseTenant")}</option>}
       {me.tenants.map((tenant) => (
         <option key={tenant.id} value={tenant.id}>
           {tenant.name}
         </option>
       ))}
     </select>
-  );
-}
-
-function SchemeSwitch() {
-  // Keeping transitions: the kit would switch them off with a style element.
-  const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
-  const scheme = useComputedColorScheme("light");
-  const other = scheme === "dark" ? "light" : "dark";
-  return (
-    <ActionIcon variant="default" size={30} aria-label={`Use ${other} colours`} onClick={() => setColorScheme(other)}>
-      <Icon name={other === "dark" ? "moon" : "sun"} />
-    </ActionIcon>
   );
 }

@@ -1,5 +1,6 @@
-import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+import { MutationCache, onlineManager, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "../api/errors";
+import { startKeeping } from "../api/kept";
 import { meKey } from "../api/session";
 
 /** Server state of the page. A 401 anywhere means the session has ended; signing in again repeats what failed. */
@@ -21,7 +22,14 @@ export function makeQueryClient(): QueryClient {
         retry: (failures, error) =>
           failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
       },
+      // What somebody does is done now, or fails now: not at some later moment, when there is a connection again.
+      mutations: { networkMode: "always" },
     },
   });
+  onlineManager.subscribe((online) => {
+    // What was last seen may be from another visit, or of somebody whose session has ended meanwhile.
+    if (online) void client.invalidateQueries();
+  });
+  startKeeping(client);
   return client;
 }

@@ -26,4 +26,6 @@ import "@mantine/core/styles/Text.css";
 import "@mantine/core/styles/Title.css";
 import "./colours.css";
 import "./page.css";
+import "./shell.css";
 import "./content.css";
+import "./motion.css";

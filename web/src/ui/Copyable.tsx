@@ -1,9 +1,11 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Icon } from "./Icon";
 
 /** Text to take along, with a button that copies it. */
 export function Copyable({ label, text, testId }: { label: string; text: string; testId?: string }) {
+  const { t } = useTranslation("ui");
   const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
   const copy = async () => {
     try {
@@ -22,11 +24,11 @@ export function Copyable({ label, text, testId }: { label: string; text: string;
           size="compact-xs"
           variant="default"
           onClick={() => void copy()}
-          aria-label={`Copy ${label.toLowerCase()}`}
+          aria-label={t("copy.name", { what: label })}
         >
           <Icon name={state === "copied" ? "check" : "copy"} size={14} />
           <span className="after-icon" aria-live="polite">
-            {state === "copied" ? "Copied" : state === "failed" ? "Select and copy by hand" : "Copy"}
+            {t(state === "copied" ? "copy.copied" : state === "failed" ? "copy.byHand" : "copy.copy")}
           </span>
         </Button>
       </div>

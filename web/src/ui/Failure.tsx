@@ -1,8 +1,10 @@
 import { Alert, Button } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import { Icon } from "./Icon";
 
 /** Something went wrong, in words, with a way on where there is one. */
 export function Failure({ title, message, onRetry }: { title?: string; message: string; onRetry?: () => void }) {
+  const { t } = useTranslation("ui");
   return (
     <Alert
       color="red"
@@ -15,7 +17,7 @@ export function Failure({ title, message, onRetry }: { title?: string; message: 
       <div>{message}</div>
       {onRetry && (
         <Button size="xs" variant="default" mt="sm" onClick={onRetry}>
-          Try again
+          {t("retry")}
         </Button>
       )}
     </Alert>

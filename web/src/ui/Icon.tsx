@@ -16,10 +16,20 @@ const paths = {
   key: "M8 12a4 4 0 1 0 0 8a4 4 0 0 0 0-8M11 13L20 4M16 8l3 3",
   pause: "M9 5v14M15 5v14",
   play: "M7 5l12 7l-12 7z",
+  settings:
+    "M4 7h10M18 7h2M4 17h2M10 17h10M16 4.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 0 0 0-5M8 14.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 0 0 0-5",
+  devices: "M5 4h14v6H5zM5 14h14v6H5zM8.5 7v.1M8.5 17v.1",
+  dashboards: "M4 4h7v9H4zM15 4h5v5h-5zM15 13h5v7h-5zM4 17h7v3H4z",
+  books: "M5 4h12a2 2 0 0 1 2 2v14H7a2 2 0 0 1-2-2zM9 9h6M9 13h6",
+  deadLetters: "M4 6h16v12H4zM4 7l8 6l8-6",
+  administration: "M12 3l7 3v5.5c0 4.5-3 7.7-7 9.5c-4-1.8-7-5-7-9.5V6zM9 12l2 2l4-4",
+  audit: "M8 6h12M8 12h12M8 18h12M4 6v.1M4 12v.1M4 18v.1",
   warning: "M12 4L2.5 20h19zM12 10v4.5M12 17.4v.1",
 } as const;
 
-export function Icon({ name, size = 16 }: { name: keyof typeof paths; size?: number }) {
+export type IconName = keyof typeof paths;
+
+export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
   return (
     <svg
       viewBox="0 0 24 24"

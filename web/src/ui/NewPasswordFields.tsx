@@ -1,4 +1,5 @@
 import { PasswordInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 
 interface NewPasswordFieldsProps {
   label?: string;
@@ -9,25 +10,26 @@ interface NewPasswordFieldsProps {
 }
 
 /** A new password, twice. */
-export function NewPasswordFields({ label = "Password", password, repeat, faults, onChange }: NewPasswordFieldsProps) {
+export function NewPasswordFields({ label, password, repeat, faults, onChange }: NewPasswordFieldsProps) {
+  const { t } = useTranslation("ui");
   return (
     <>
       <PasswordInput
-        label={label}
-        description="At least 12 characters"
+        label={label ?? t("password.label")}
+        description={t("password.hint")}
         autoComplete="new-password"
         value={password}
         onChange={(event) => onChange({ password: event.currentTarget.value })}
         error={faults.password}
-        visibilityToggleButtonProps={{ "aria-label": "Show the password", tabIndex: 0 }}
+        visibilityToggleButtonProps={{ "aria-label": t("password.show"), tabIndex: 0 }}
       />
       <PasswordInput
-        label="Repeat the password"
+        label={t("password.repeat")}
         autoComplete="new-password"
         value={repeat}
         onChange={(event) => onChange({ repeat: event.currentTarget.value })}
         error={faults.repeat}
-        visibilityToggleButtonProps={{ "aria-label": "Show the repeated password", tabIndex: 0 }}
+        visibilityToggleButtonProps={{ "aria-label": t("password.showRepeated"), tabIndex: 0 }}
       />
     </>
   );

@@ -1,15 +1,10 @@
-const words = { online: "Online", late: "Late", silent: "Silent", new: "New" } as const;
-const meanings = {
-  online: "Seen within the last 5 minutes",
-  late: "Seen within the last hour",
-  silent: "Not seen for more than an hour",
-  new: "Has sent nothing yet",
-} as const;
+import { useTranslation } from "react-i18next";
 
-export function StatusBadge({ status }: { status: keyof typeof words }) {
+export function StatusBadge({ status }: { status: "online" | "late" | "silent" | "new" }) {
+  const { t } = useTranslation("ui");
   return (
-    <span className="status" data-status={status} title={meanings[status]}>
-      {words[status] ?? status}
+    <span className="status" data-status={status} title={t(`statusMeaning.${status}`)}>
+      {t(`status.${status}`)}
     </span>
   );
 }

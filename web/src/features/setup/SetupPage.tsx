@@ -1,23 +1,27 @@
-import { Button, Paper, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
+import { Button, Paper, Stack, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { ApiError, messageOf } from "../../api/errors";
 import { useSetup } from "../../api/session";
+import { text } from "../../texts";
 import { Centered } from "../../ui/Centered";
 import { Failure } from "../../ui/Failure";
 import { Logo } from "../../ui/Icon";
+import { NewPasswordFields } from "../../ui/NewPasswordFields";
 import { useTitle } from "../../ui/useTitle";
 import { checkSetup, type SetupForm, suggestTenantId } from "./setupForm";
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && (error.status === 401 || error.status === 403 || error.status === 410)) {
-    return "This set-up link has been used already or is not valid. Sign in if the platform is set up.";
+    return text("setup:used");
   }
   return messageOf(error);
 }
 
 /** First start: the one-time link creates the first tenant and its owner. */
 export function SetupPage({ token, onDone }: { token: string; onDone(): void }) {
-  useTitle("Set up");
+  const { t } = useTranslation("setup");
+  useTitle(t("title"));
   const [form, setForm] = useState<SetupForm>({ tenantName: "", tenantId: "", email: "", password: "", repeat: "" });
   const [idTouched, setIdTouched] = useState(false);
   const [checked, setChecked] = useState(false);
@@ -47,22 +51,19 @@ export function SetupPage({ token, onDone }: { token: string; onDone(): void }) 
       <div className="welcome">
         <Logo size={44} />
         <Title order={1} size="h2">
-          Set up Telemetry Slice
+          {t("heading")}
         </Title>
-        <p className="welcome-text">Name your organisation and create its first account.</p>
+        <p className="welcome-text">{t("lead")}</p>
       </div>
       <Paper withBorder p="lg" className="card">
         {token === "" ? (
-          <Failure
-            title="The link is incomplete"
-            message="Open the whole set-up link that the server printed when it started."
-          />
+          <Failure title={t("incomplete.title")} message={t("incomplete.text")} />
         ) : (
           <form onSubmit={submit} noValidate>
             <Stack gap="md">
               {setup.isError && <Failure message={explain(setup.error)} />}
               <TextInput
-                label="Organisation"
+                label={t("organisation")}
                 value={form.tenantName}
                 onChange={(event) => {
                   const tenantName = event.currentTarget.value;
@@ -72,8 +73,8 @@ export function SetupPage({ token, onDone }: { token: string; onDone(): void }) 
                 data-autofocus
               />
               <TextInput
-                label="Organisation id"
-                description="Lower-case letters, digits and hyphens; it cannot be changed later"
+                label={t("id")}
+                description={t("idHint")}
                 value={form.tenantId}
                 onChange={(event) => {
                   setIdTouched(true);
@@ -82,32 +83,21 @@ export function SetupPage({ token, onDone }: { token: string; onDone(): void }) 
                 error={shown.tenantId}
               />
               <TextInput
-                label="Email"
+                label={t("email")}
                 type="email"
                 autoComplete="username"
                 value={form.email}
                 onChange={(event) => change({ email: event.currentTarget.value })}
                 error={shown.email}
               />
-              <PasswordInput
-                label="Password"
-                description="At least 12 characters"
-                autoComplete="new-password"
-                value={form.password}
-                onChange={(event) => change({ password: event.currentTarget.value })}
-                error={shown.password}
-                visibilityToggleButtonProps={{ "aria-label": "Show the password", tabIndex: 0 }}
-              />
-              <PasswordInput
-                label="Repeat the password"
-                autoComplete="new-password"
-                value={form.repeat}
-                onChange={(event) => change({ repeat: event.currentTarget.value })}
-                error={shown.repeat}
-                visibilityToggleButtonProps={{ "aria-label": "Show the repeated password", tabIndex: 0 }}
+              <NewPasswordFields
+                password={form.password}
+                repeat={form.repeat}
+                faults={{ password: shown.password, repeat: shown.repeat }}
+                onChange={change}
               />
               <Button type="submit" loading={setup.isPending} fullWidth>
-                Create and sign in
+                {t("submit")}
               </Button>
             </Stack>
           </form>

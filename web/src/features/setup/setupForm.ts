@@ -1,3 +1,6 @@
+import { text } from "../../texts";
+import { checkNewPassword } from "../../ui/newPassword";
+
 export interface SetupForm {
   tenantName: string;
   tenantId: string;
@@ -20,12 +23,10 @@ export function suggestTenantId(name: string): string {
 /** What keeps the form from being sent, by field; empty when nothing does. */
 export function checkSetup(form: SetupForm): Partial<Record<keyof SetupForm, string>> {
   const faults: Partial<Record<keyof SetupForm, string>> = {};
-  if (!form.tenantName.trim()) faults.tenantName = "Enter a name";
+  if (!form.tenantName.trim()) faults.tenantName = text("setup:fault.name");
   if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(form.tenantId.trim())) {
-    faults.tenantId = "Use 1 to 64 lower-case letters, digits and hyphens";
+    faults.tenantId = text("setup:fault.id");
   }
-  if (!/^\S+@\S+$/.test(form.email.trim())) faults.email = "Enter an email address";
-  if (form.password.length < 12) faults.password = "Use at least 12 characters";
-  if (form.repeat !== form.password) faults.repeat = "The passwords differ";
-  return faults;
+  if (!/^\S+@\S+$/.test(form.email.trim())) faults.email = text("setup:fault.email");
+  return { ...faults, ...checkNewPassword(form) };
 }

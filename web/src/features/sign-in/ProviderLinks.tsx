@@ -1,13 +1,15 @@
 import { Button, Divider, Stack } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import { useSignInMethods } from "../../api/links";
 
 /** The ways to the providers that people can sign in with, to come back to `next`. Nothing where there are none. */
 export function ProviderLinks({ next }: { next: string }) {
+  const { t } = useTranslation("signIn");
   const providers = useSignInMethods().data?.providers ?? [];
   if (providers.length === 0) return null;
   return (
     <Stack gap="sm" mt="md">
-      <Divider label="or" />
+      <Divider label={t("or")} />
       {providers.map((provider) => (
         <Button
           key={provider.name}
@@ -16,7 +18,7 @@ export function ProviderLinks({ next }: { next: string }) {
           variant="default"
           fullWidth
         >
-          Sign in with {provider.label}
+          {t("with", { provider: provider.label })}
         </Button>
       ))}
     </Stack>

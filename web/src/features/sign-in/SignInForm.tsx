@@ -1,7 +1,9 @@
 import { Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { ApiError, messageOf } from "../../api/errors";
 import { useSignIn } from "../../api/session";
+import { text } from "../../texts";
 import { Failure } from "../../ui/Failure";
 
 function asksForCode(error: unknown): boolean {
@@ -10,14 +12,14 @@ function asksForCode(error: unknown): boolean {
 
 function explain(error: unknown, withCode: boolean): string {
   if (error instanceof ApiError) {
-    if (error.status === 401)
-      return withCode ? "The code is not right, or was used already." : "Email or password is not right.";
-    if (error.status === 429) return "Too many attempts. Wait a minute, then try again.";
+    if (error.status === 401) return text(withCode ? "signIn:wrong.code" : "signIn:wrong.password");
+    if (error.status === 429) return text("signIn:wrong.tooMany");
   }
   return messageOf(error);
 }
 
 export function SignInForm({ email: known = "", onDone }: { email?: string; onDone?: () => void }) {
+  const { t } = useTranslation("signIn");
   const [email, setEmail] = useState(known);
   const [password, setPassword] = useState("");
   const [missing, setMissing] = useState<{ email?: string; password?: string }>({});
@@ -28,8 +30,8 @@ export function SignInForm({ email: known = "", onDone }: { email?: string; onDo
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const gaps = {
-      email: email.trim() ? undefined : "Enter your email",
-      password: password ? undefined : "Enter your password",
+      email: email.trim() ? undefined : t("missing.email"),
+      password: password ? undefined : t("missing.password"),
     };
     setMissing(gaps);
     if (gaps.email || gaps.password) return;
@@ -46,7 +48,7 @@ export function SignInForm({ email: known = "", onDone }: { email?: string; onDo
           <Failure message={explain(signIn.error, signIn.variables.code !== undefined)} />
         )}
         <TextInput
-          label="Email"
+          label={t("email")}
           type="email"
           name="email"
           autoComplete="username"
@@ -56,19 +58,19 @@ export function SignInForm({ email: known = "", onDone }: { email?: string; onDo
           data-autofocus={known ? undefined : true}
         />
         <PasswordInput
-          label="Password"
+          label={t("password")}
           name="password"
           autoComplete="current-password"
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
           error={missing.password}
           data-autofocus={known ? true : undefined}
-          visibilityToggleButtonProps={{ "aria-label": "Show what is typed", tabIndex: 0 }}
+          visibilityToggleButtonProps={{ "aria-label": t("show"), tabIndex: 0 }}
         />
         {needed && (
           <TextInput
-            label="Code"
-            description="Of your authenticator, or a recovery code"
+            label={t("code")}
+            description={t("codeHint")}
             autoComplete="one-time-code"
             value={code}
             onChange={(event) => setCode(event.currentTarget.value)}
@@ -76,7 +78,7 @@ export function SignInForm({ email: known = "", onDone }: { email?: string; onDo
           />
         )}
         <Button type="submit" loading={signIn.isPending} fullWidth>
-          Sign in
+          {t("submit")}
         </Button>
       </Stack>
     </form>

@@ -1,4 +1,5 @@
 import { Box, Paper, Text, Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import { Link, useSearch } from "wouter";
 import { useSignInMethods } from "../../api/links";
 import { Centered } from "../../ui/Centered";
@@ -11,7 +12,8 @@ import { SignInForm } from "./SignInForm";
 
 /** Signing in, to go on at `next`, a path of this page. */
 export function SignInPage({ next }: { next: string }) {
-  useTitle("Sign in");
+  const { t } = useTranslation("signIn");
+  useTitle(t("title"));
   const methods = useSignInMethods();
   const refusal = explainRefusal(useSearch());
   return (
@@ -21,7 +23,7 @@ export function SignInPage({ next }: { next: string }) {
         <Title order={1} size="h2">
           Telemetry Slice
         </Title>
-        <p className="welcome-text">Every reading kept exactly once, and accounted for.</p>
+        <p className="welcome-text">{t("claim")}</p>
       </div>
       <Paper withBorder p="lg" className="card">
         {refusal && (
@@ -33,7 +35,7 @@ export function SignInPage({ next }: { next: string }) {
         <ProviderLinks next={next} />
         {methods.data?.resetByEmail && (
           <Text size="sm" mt="md">
-            <Link href="/reset">Forgot your password?</Link>
+            <Link href="/reset">{t("forgot")}</Link>
           </Text>
         )}
       </Paper>
