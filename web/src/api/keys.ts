@@ -14,7 +14,10 @@ export function useKeys() {
   });
 }
 
-function useKeyMutation<Variables, Answer>(mutationFn: (variables: Variables) => Promise<Answer>, key: readonly string[]) {
+function useKeyMutation<Variables, Answer>(
+  mutationFn: (variables: Variables) => Promise<Answer>,
+  key: readonly string[],
+) {
   const cache = useQueryClient();
   return useMutation({ mutationFn, onSettled: () => cache.invalidateQueries({ queryKey: key }) });
 }

@@ -16,6 +16,7 @@ const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePa
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
 const AuditPage = page(() => import("../features/audit/AuditPage"), "AuditPage");
+const AdministrationPage = page(() => import("../features/administration/AdministrationPage"), "AdministrationPage");
 const AccountPage = page(() => import("../features/account/AccountPage"), "AccountPage");
 
 /** A page loaded when it is first shown. */
@@ -54,7 +55,18 @@ export function Routes() {
               </Route>
               <Route path="/books" component={BooksPage} />
               <Route path="/dead-letters" component={DeadLettersPage} />
-              <Route path="/audit" component={AuditPage} />
+              <Route path="/audit">
+                <Redirect to="/administration/audit" replace />
+              </Route>
+              <Route path="/administration/:section?">
+                {({ section }) => (
+                  <AdministrationPage
+                    section={section ?? ""}
+                    audit={<AuditPage />}
+                    installationAudit={<AuditPage of="installation" />}
+                  />
+                )}
+              </Route>
               <Route path="/account" component={AccountPage} />
               <Route>
                 <Failure title="There is no such page" message="Check the address, or go to the device list." />

@@ -55,15 +55,17 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
         />
         <ProviderLinks next={here} />
       </Modal>
-      {shown.tenant ? (
+      {shown.tenant || path === "/account" || (shown.platformAdmin && path.startsWith("/administration")) ? (
         children
+      ) : shown.platformAdmin && shown.tenants.length === 0 ? (
+        <Redirect to="/administration/tenants" replace />
       ) : (
         <Failure
           title="No tenant"
           message={
             shown.tenants.length > 0
               ? "Choose a tenant at the top of the page."
-              : "This account administers the platform and belongs to no tenant, so there is no telemetry to show."
+              : "This account belongs to no tenant. Ask an administrator for an invitation."
           }
         />
       )}

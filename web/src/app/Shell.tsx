@@ -10,11 +10,12 @@ const places = [
   { path: "/books", name: "Books" },
   { path: "/dead-letters", name: "Dead letters" },
 ];
-const administration = [{ path: "/audit", name: "Audit" }];
+const administration = [{ path: "/administration", name: "Administration" }];
 
 /** Where a person can go: not to what would be refused. */
 function placesOf(me: Me) {
-  return me.role === "owner" || me.role === "admin" ? [...places, ...administration] : places;
+  if (!me.tenant) return me.platformAdmin ? administration : [];
+  return me.platformAdmin || me.role !== "viewer" ? [...places, ...administration] : places;
 }
 
 /** Top bar and frame of every signed-in page. */
