@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { Button, VisuallyHidden } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
 import { useEndSession, useSessions, useSignOutEverywhere } from "../../api/sessions";
@@ -42,7 +42,9 @@ export function SessionsSection() {
                 <th scope="col" className="wide">
                   {t("sessions.since")}
                 </th>
-                <th scope="col" aria-label={t("sessions.action")} />
+                <th scope="col">
+                  <VisuallyHidden>{t("sessions.action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>

@@ -1,4 +1,4 @@
-import { Button, TextInput, Title } from "@mantine/core";
+import { Button, TextInput, Title, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -83,7 +83,9 @@ export function DevicesSection() {
                 <th scope="col" className="wide-cell">
                   {t("devices.lastSeen")}
                 </th>
-                <th scope="col" aria-label={t("action")} />
+                <th scope="col">
+                  <VisuallyHidden>{t("action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>

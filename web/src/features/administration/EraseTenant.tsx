@@ -24,9 +24,9 @@ export function EraseTenant({ tenant, onErased }: { tenant: Tenant; onErased(): 
   const parts = Object.entries(erasure.data?.erased ?? {}).filter(([, count]) => count > 0);
   return (
     <section aria-labelledby={`erase-${tenant.id}`}>
-      <h3 className="part-title" id={`erase-${tenant.id}`}>
+      <h2 className="part-title" id={`erase-${tenant.id}`}>
         {t("erase.title")}
-      </h3>
+      </h2>
       {erasure.isError && <Failure message={messageOf(erasure.error)} />}
       {erasure.data ? (
         <div role="status" data-testid="erasure">

@@ -1,4 +1,4 @@
-import { Button, Title } from "@mantine/core";
+import { Button, Title, VisuallyHidden } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
@@ -59,7 +59,9 @@ export function KeysSection() {
                 <th scope="col">{t("keys.name")}</th>
                 <th scope="col">{t("keys.lastUsed")}</th>
                 <th scope="col">{t("keys.ends")}</th>
-                <th scope="col" aria-label={t("action")} />
+                <th scope="col">
+                  <VisuallyHidden>{t("action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>

@@ -1,4 +1,4 @@
-import { Button, Modal, Title } from "@mantine/core";
+import { Button, Modal, Title, VisuallyHidden } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
@@ -47,7 +47,9 @@ export function PeopleSection({ me }: { me: Me }) {
               <tr>
                 <th scope="col">{t("people.person")}</th>
                 <th scope="col">{t("people.role")}</th>
-                <th scope="col" aria-label={t("action")} />
+                <th scope="col">
+                  <VisuallyHidden>{t("action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>

@@ -25,9 +25,9 @@ export function TenantChange({ tenant }: { tenant: Tenant }) {
   };
   return (
     <section aria-labelledby={`limits-${tenant.id}`}>
-      <h3 className="part-title" id={`limits-${tenant.id}`}>
+      <h2 className="part-title" id={`limits-${tenant.id}`}>
         {t("limits.title")}
-      </h3>
+      </h2>
       {change.isError && <Failure message={messageOf(change.error)} />}
       <form onSubmit={submit} noValidate>
         <div className="limit-fields">

@@ -37,7 +37,7 @@ function TenantFigures({ tenant }: { tenant: Tenant }) {
     return formatCount(typeof value === "number" ? value : Object.values(value).reduce((sum, count) => sum + count, 0));
   };
   return (
-    <section aria-label={t("figures.title")}>
+    <div>
       {failed && <Failure message={messageOf(failed)} />}
       {ever.data && !ever.data.balanced && <Failure message={t("figures.unbalanced")} />}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys */}
@@ -72,7 +72,7 @@ function TenantFigures({ tenant }: { tenant: Tenant }) {
           </tbody>
         </table>
       </section>
-    </section>
+    </div>
   );
 }
 
@@ -87,9 +87,9 @@ function Owner({ tenant }: { tenant: Tenant }) {
   };
   return (
     <section aria-labelledby={`owner-${tenant.id}`}>
-      <h3 className="part-title" id={`owner-${tenant.id}`}>
+      <h2 className="part-title" id={`owner-${tenant.id}`}>
         {t("owner.title")}
-      </h3>
+      </h2>
       {invite.isError && <Failure message={messageOf(invite.error)} />}
       <form onSubmit={submit} className="administration-line" noValidate>
         <TextInput
@@ -123,9 +123,9 @@ function Suspension({ tenant }: { tenant: Tenant }) {
   };
   return (
     <section aria-labelledby={`state-${tenant.id}`}>
-      <h3 className="part-title" id={`state-${tenant.id}`}>
+      <h2 className="part-title" id={`state-${tenant.id}`}>
         {t("suspension.title")}
-      </h3>
+      </h2>
       {failed && <Failure message={messageOf(failed)} />}
       {tenant.suspended === null ? (
         <form onSubmit={submit} className="administration-line" noValidate>

@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { Button, VisuallyHidden } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
@@ -50,7 +50,9 @@ export function TokensPanel() {
                 <th scope="col">{t("keys.name")}</th>
                 <th scope="col">{t("tokens.used")}</th>
                 <th scope="col">{t("keys.ends")}</th>
-                <th scope="col" aria-label={t("action")} />
+                <th scope="col">
+                  <VisuallyHidden>{t("action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>

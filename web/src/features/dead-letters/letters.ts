@@ -2,6 +2,7 @@ import type { ReplayOutcome } from "../../api/types";
 import { text } from "../../texts";
 import { formatCount } from "../../ui/format";
 import type { Tally } from "./bulk";
+import { jsonFault } from "./jsonFault";
 import type { BulkKind } from "./useBulk";
 
 /** Why an accepted event could not be stored, as docs/reference has it. */
@@ -39,35 +40,20 @@ export function parseBody(typed: string): Parsed {
   try {
     body = JSON.parse(typed);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const position = positionOf(message, typed);
-    if (position === null) return { ok: false, fault: text("deadLetters:fault.json", { message }), position };
+    const position = jsonFault(typed);
+    if (position === null) {
+      return { ok: false, fault: text("deadLetters:fault.json", { message: String(error) }), position };
+    }
     const before = typed.slice(0, position).split("\n");
     const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
-    return { ok: false, fault: text("deadLetters:fault.jsonAt", { message: bare(message), ...place }), position };
+    const found = typed.slice(position).match(/^\S{1,12}/)?.[0];
+    const fault = found
+      ? text("deadLetters:fault.jsonAt", { ...place, found })
+      : text("deadLetters:fault.jsonEnds", place);
+    return { ok: false, fault, position };
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     return { ok: false, fault: text("deadLetters:fault.object"), position: null };
   }
   return { ok: true, body: body as Record<string, unknown> };
-}
-
-/** Browsers tell the place each in their own way, some not at all. */
-function positionOf(message: string, typed: string): number | null {
-  const offset = /at position (\d+)/.exec(message)?.[1];
-  if (offset !== undefined) return Number(offset);
-  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
-  if (line !== undefined && column !== undefined) {
-    const before = typed.split("\n").slice(0, Number(line) - 1);
-    return before.reduce((sum, each) => sum + each.length + 1, 0) + Number(column) - 1;
-  }
-  return /end of (JSON|data)|unterminated|end of the JSON/i.test(message) ? typed.length : null;
-}
-
-/** The sentence without the place, which is told in ours. */
-function bare(message: string): string {
-  return message
-    .replace(/ in JSON at position \d+.*$/s, "")
-    .replace(/ at line \d+ column \d+ of the JSON data/, "")
-    .replace(/^JSON\.parse: /, "");
 }
