@@ -349,8 +349,7 @@ test("the password is changed, and asked for anew", async ({ page }) => {
 });
 
 test("the audit is searched by person and outcome, and downloaded as it is shown", async ({ page }) => {
-  await signIn(page);
-  await page.getByRole("link", { name: "Audit" }).click();
+  await signIn(page, "/audit");
   const rows = page.getByTestId("audit-row");
   await expect(rows).toHaveCount(4);
   await expect(rows.first()).toContainText("change devices");

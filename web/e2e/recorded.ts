@@ -162,6 +162,7 @@ export class RecordedServer {
     }
     if (path.startsWith("/me/second-factor")) return this.factorRoutes(method, path, body);
     if (path === "/books") return ok(this.books());
+    if (path === "/books/history") return ok(this.history(url));
     if (path === "/audit") {
       const { actor, outcome } = Object.fromEntries(url.searchParams);
       const records = recordedAudit().filter(
@@ -364,6 +365,26 @@ export class RecordedServer {
       inFlight,
       balanced: this.balanced,
     };
+  }
+
+  private history(url: URL): Json {
+    const { from = "", to = "", step = "hour" } = Object.fromEntries(url.searchParams);
+    const seconds = { minute: 60, hour: 3_600, day: 86_400 }[step] ?? 3_600;
+    const steps: Json[] = [];
+    for (let start = Date.parse(from), n = 0; start < Date.parse(to); start += seconds * 1000, n += 1) {
+      const stored = 4_200 + 300 * (n % 5);
+      const dead = n % 9 === 4 ? { clock: 3 } : {};
+      const rejected = n % 7 === 3 ? { quota: 310 } : {};
+      steps.push({
+        start: new Date(start).toISOString(),
+        accepted: stored + 940,
+        stored,
+        duplicate: 940,
+        dead,
+        rejected,
+      });
+    }
+    return { from, to, stepSeconds: seconds, steps };
   }
 
   private deadLetters(method: string, path: string, url: URL, body: Json): { status: number; body?: unknown } {

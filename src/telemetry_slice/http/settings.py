@@ -93,6 +93,7 @@ async def change_settings(
 ) -> TenantSettings:
     """Change what is the tenant's own to change; its keys follow at once here, within seconds elsewhere."""
     changed = await services.tenants.change(caller.tenant.id, name=body.name, auto_register=body.auto_register)
+    caller.note.target = caller.tenant.id
     caller.note.detail["fields"] = ", ".join(sorted(body.model_fields_set))
     services.access.keys.forget_tenant(caller.tenant.no)
     services.access.people.forget_profiles()

@@ -18,6 +18,7 @@ const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePa
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
 const AuditPage = page(() => import("../features/audit/AuditPage"), "AuditPage");
+const AdministrationPage = page(() => import("../features/administration/AdministrationPage"), "AdministrationPage");
 const AccountPage = page(() => import("../features/account/AccountPage"), "AccountPage");
 
 // Most come for the fleet: its code is on the way while it is asked who they are.
@@ -61,7 +62,18 @@ export function Routes() {
                 </Route>
                 <Route path="/books" component={BooksPage} />
                 <Route path="/dead-letters" component={DeadLettersPage} />
-                <Route path="/audit" component={AuditPage} />
+                <Route path="/audit">
+                  <Redirect to="/administration/audit" replace />
+                </Route>
+                <Route path="/administration/:section?">
+                  {({ section }) => (
+                    <AdministrationPage
+                      section={section ?? ""}
+                      audit={<AuditPage />}
+                      installationAudit={<AuditPage of="installation" />}
+                    />
+                  )}
+                </Route>
                 <Route path="/account" component={AccountPage} />
                 <Route>
                   <NoSuchPage />

@@ -69,12 +69,14 @@ export function Session({ me, children }: { me: Me | null; children: ReactNode }
         />
         <ProviderLinks next={here} />
       </Modal>
-      {shown.tenant ? (
+      {shown.tenant || path === "/account" || (shown.platformAdmin && path.startsWith("/administration")) ? (
         children
+      ) : shown.platformAdmin && shown.tenants.length === 0 ? (
+        <Redirect to="/administration/tenants" replace />
       ) : (
         <Failure
           title={t("noTenant.title")}
-          message={t(shown.tenants.length > 0 ? "noTenant.choose" : "noTenant.platform")}
+          message={t(shown.tenants.length > 0 ? "noTenant.choose" : "noTenant.none")}
         />
       )}
     </Shell>

@@ -1,19 +1,22 @@
 import { Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import { useMe } from "../../api/session";
 import { useTitle } from "../../ui/useTitle";
+import { LocaleSection } from "./LocaleSection";
 import { PasswordSection } from "./PasswordSection";
 import { SecondFactorSection } from "./SecondFactorSection";
 import { SessionsSection } from "./SessionsSection";
 
 /** How one signs in, and where one is signed in. */
 export function AccountPage() {
-  useTitle("Your account");
+  const { t } = useTranslation("account");
+  useTitle(t("title"));
   const user = useMe().data?.user;
   return (
     <>
       <div className="page-head">
         <Title order={1} size="h2">
-          Your account
+          {t("title")}
         </Title>
         <span className="muted">{[user?.name, user?.email].filter(Boolean).join(", ")}</span>
       </div>
@@ -22,6 +25,7 @@ export function AccountPage() {
         <SecondFactorSection />
       </div>
       <SessionsSection />
+      <LocaleSection />
     </>
   );
 }

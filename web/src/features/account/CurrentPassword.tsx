@@ -1,4 +1,5 @@
 import { PasswordInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 
 interface CurrentPasswordProps {
   value: string;
@@ -8,14 +9,15 @@ interface CurrentPasswordProps {
 
 /** The password that one has, as a proof that it is oneself. */
 export function CurrentPassword({ value, missing, onChange }: CurrentPasswordProps) {
+  const { t } = useTranslation("account");
   return (
     <PasswordInput
-      label="Current password"
+      label={t("currentPassword")}
       autoComplete="current-password"
       value={value}
       onChange={(event) => onChange(event.currentTarget.value)}
-      error={missing && "Enter your password"}
-      visibilityToggleButtonProps={{ "aria-label": "Show the current password", tabIndex: 0 }}
+      error={missing && t("enterPassword")}
+      visibilityToggleButtonProps={{ "aria-label": t("showPassword"), tabIndex: 0 }}
     />
   );
 }

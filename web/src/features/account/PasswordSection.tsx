@@ -1,5 +1,6 @@
 import { Button, Stack } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { useChangePassword } from "../../api/account";
 import { useMe } from "../../api/session";
 import { Failure } from "../../ui/Failure";
@@ -10,6 +11,7 @@ import { refusalOf } from "./refusal";
 
 /** Another password; it signs out everywhere. */
 export function PasswordSection() {
+  const { t } = useTranslation("account");
   const [form, setForm] = useState({ current: "", password: "", repeat: "" });
   const [checked, setChecked] = useState(false);
   const email = useMe().data?.user?.email;
@@ -24,9 +26,9 @@ export function PasswordSection() {
   return (
     <section className="card panel" aria-labelledby="password-title">
       <h2 className="panel-title" id="password-title">
-        Password
+        {t("password.title")}
       </h2>
-      <p className="lead">A new one signs you out everywhere, here too.</p>
+      <p className="lead">{t("password.lead")}</p>
       <form onSubmit={submit} noValidate>
         <Stack gap="md">
           {change.isError && <Failure message={refusalOf(change.error)} />}
@@ -39,13 +41,13 @@ export function PasswordSection() {
           />
           <NewPasswordFields
             {...form}
-            label="New password"
+            label={t("password.new")}
             faults={checked ? faults : {}}
             onChange={(part) => setForm((before) => ({ ...before, ...part }))}
           />
           <div>
             <Button type="submit" loading={change.isPending}>
-              Change the password
+              {t("password.change")}
             </Button>
           </div>
         </Stack>

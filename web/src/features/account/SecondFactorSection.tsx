@@ -1,5 +1,6 @@
 import { Button, Stack, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
 import {
   useConfirmSecondFactor,
   useOfferSecondFactor,
@@ -10,27 +11,29 @@ import {
 import { ApiError, messageOf } from "../../api/errors";
 import { Copyable } from "../../ui/Copyable";
 import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { QrCode } from "../../ui/QrCode";
+import { Rows } from "../../ui/Rows";
 import { CurrentPassword } from "./CurrentPassword";
 import { refusalOf } from "./refusal";
 
 /** Codes of an authenticator beside the password: enrolled, and removed. */
 export function SecondFactorSection() {
+  const { t } = useTranslation("account");
   const factor = useSecondFactor();
   return (
     <section className="card panel" aria-labelledby="second-factor-title">
       <h2 className="panel-title" id="second-factor-title">
-        Second factor
+        {t("factor.title")}
       </h2>
       {factor.isError && <Failure message={messageOf(factor.error)} onRetry={() => void factor.refetch()} />}
-      {factor.isPending && <Loading label="Loading the second factor" />}
+      {factor.isPending && <Rows label={t("factor.loading")} count={2} />}
       {factor.data && (factor.data.enabled ? <Enabled left={factor.data.recoveryCodes} /> : <Disabled />)}
     </section>
   );
 }
 
 function Disabled() {
+  const { t } = useTranslation("account");
   const [password, setPassword] = useState("");
   const [checked, setChecked] = useState(false);
   const offer = useOfferSecondFactor();
@@ -42,16 +45,14 @@ function Disabled() {
   if (offer.data) return <Confirm secret={offer.data.secret} uri={offer.data.uri} />;
   return (
     <>
-      <p className="lead">
-        An authenticator app shows a code that changes every 30 seconds. With it, a stolen password alone opens nothing.
-      </p>
+      <p className="lead">{t("factor.lead")}</p>
       <form onSubmit={submit} noValidate>
         <Stack gap="md">
           {offer.isError && <Failure message={refusalOf(offer.error)} />}
           <CurrentPassword value={password} onChange={setPassword} missing={checked && !password} />
           <div>
             <Button type="submit" loading={offer.isPending}>
-              Set up an authenticator
+              {t("factor.setUp")}
             </Button>
           </div>
         </Stack>
@@ -61,6 +62,7 @@ function Disabled() {
 }
 
 function Confirm({ secret, uri }: { secret: string; uri: string }) {
+  const { t } = useTranslation("account");
   const [code, setCode] = useState("");
   const confirm = useConfirmSecondFactor();
   const submit = (event: FormEvent) => {
@@ -72,22 +74,22 @@ function Confirm({ secret, uri }: { secret: string; uri: string }) {
   return (
     <form onSubmit={submit} noValidate>
       <Stack gap="md">
-        <p className="lead">Scan this with the app, or type the secret. Then enter the code that it shows.</p>
-        <QrCode text={uri} label="Secret for the authenticator" />
-        <Copyable label="Secret" text={secret} testId="second-factor-secret" />
+        <p className="lead">{t("factor.scan")}</p>
+        <QrCode text={uri} label={t("factor.qr")} />
+        <Copyable label={t("factor.secret")} text={secret} testId="second-factor-secret" />
         {confirm.isError && !isWrong && <Failure message={refusalOf(confirm.error, true)} />}
         <TextInput
-          label="Code"
+          label={t("factor.code")}
           inputMode="numeric"
           autoComplete="one-time-code"
           value={code}
           onChange={(event) => setCode(event.currentTarget.value)}
-          error={isWrong && "This is not the code of now. Is the phone's clock right?"}
+          error={isWrong && t("factor.wrongCode")}
           autoFocus
         />
         <div>
           <Button type="submit" loading={confirm.isPending}>
-            Turn on
+            {t("factor.turnOn")}
           </Button>
         </div>
       </Stack>
@@ -96,22 +98,23 @@ function Confirm({ secret, uri }: { secret: string; uri: string }) {
 }
 
 function Recovery({ codes }: { codes: string[] }) {
+  const { t } = useTranslation("account");
   const seen = useSecondFactorSeen();
   return (
     <Stack gap="md">
       <p className="lead" role="status">
-        It is on. Keep these recovery codes where the phone is not: each is good once in place of a code, and they are
-        shown only now.
+        {t("factor.keep")}
       </p>
-      <Copyable label="Recovery codes" text={codes.join("\n")} testId="recovery-codes" />
+      <Copyable label={t("factor.recoveryCodes")} text={codes.join("\n")} testId="recovery-codes" />
       <div>
-        <Button onClick={() => void seen()}>I have kept them</Button>
+        <Button onClick={() => void seen()}>{t("factor.kept")}</Button>
       </div>
     </Stack>
   );
 }
 
 function Enabled({ left }: { left: number }) {
+  const { t } = useTranslation("account");
   const [form, setForm] = useState({ password: "", code: "" });
   const [checked, setChecked] = useState(false);
   const remove = useRemoveSecondFactor();
@@ -123,7 +126,7 @@ function Enabled({ left }: { left: number }) {
   return (
     <>
       <p className="lead" data-testid="second-factor-on">
-        On. A code is asked for when you sign in; {left} recovery {left === 1 ? "code is" : "codes are"} left.
+        {t("factor.on", { count: left })}
       </p>
       <form onSubmit={submit} noValidate>
         <Stack gap="md">
@@ -134,19 +137,19 @@ function Enabled({ left }: { left: number }) {
             missing={checked && !form.password}
           />
           <TextInput
-            label="Code"
-            description="Of your authenticator, or a recovery code"
+            label={t("factor.code")}
+            description={t("factor.codeHint")}
             autoComplete="one-time-code"
             value={form.code}
             onChange={(event) => {
               const code = event.currentTarget.value;
               setForm((before) => ({ ...before, code }));
             }}
-            error={checked && !form.code.trim() && "Enter a code"}
+            error={checked && !form.code.trim() && t("factor.enterCode")}
           />
           <div>
             <Button type="submit" variant="default" loading={remove.isPending}>
-              Turn off
+              {t("factor.turnOff")}
             </Button>
           </div>
         </Stack>

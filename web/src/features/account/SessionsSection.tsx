@@ -1,14 +1,16 @@
-import { Button } from "@mantine/core";
+import { Button, VisuallyHidden } from "@mantine/core";
+import { useTranslation } from "react-i18next";
 import { messageOf } from "../../api/errors";
 import { useEndSession, useSessions, useSignOutEverywhere } from "../../api/sessions";
 import { Failure } from "../../ui/Failure";
 import { formatRelative, formatTime } from "../../ui/format";
-import { Loading } from "../../ui/Loading";
+import { Rows } from "../../ui/Rows";
 import { useNow } from "../../ui/useNow";
 import { nameOfAgent } from "./agent";
 
 /** Where one is signed in, and how to end that. */
 export function SessionsSection() {
+  const { t } = useTranslation("account");
   const sessions = useSessions();
   const end = useEndSession();
   const everywhere = useSignOutEverywhere();
@@ -18,27 +20,31 @@ export function SessionsSection() {
     <section className="card panel" aria-labelledby="sessions-title">
       <div className="panel-head">
         <h2 className="panel-title" id="sessions-title">
-          Sessions
+          {t("sessions.title")}
         </h2>
         <Button variant="default" loading={everywhere.isPending} onClick={() => everywhere.mutate()}>
-          Sign out everywhere
+          {t("sessions.everywhere")}
         </Button>
       </div>
-      <p className="lead">Where you are signed in. Whatever you do not know: end it, and change your password.</p>
+      <p className="lead">{t("sessions.lead")}</p>
       {failed && <Failure message={messageOf(failed)} />}
       {sessions.isError && <Failure message={messageOf(sessions.error)} onRetry={() => void sessions.refetch()} />}
-      {sessions.isPending && <Loading label="Loading the sessions" />}
+      {sessions.isPending && <Rows label={t("sessions.loading")} count={2} />}
       {sessions.data && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="table-scroll" tabIndex={0} aria-label="Sessions, used last first">
+        <section className="table-scroll" tabIndex={0} aria-label={t("sessions.table")}>
           <table className="table">
             <thead>
               <tr>
-                <th>Program</th>
-                <th>Address</th>
-                <th>Last used</th>
-                <th className="wide">Since</th>
-                <th aria-label="Action" />
+                <th scope="col">{t("sessions.program")}</th>
+                <th scope="col">{t("sessions.address")}</th>
+                <th scope="col">{t("sessions.lastUsed")}</th>
+                <th scope="col" className="wide">
+                  {t("sessions.since")}
+                </th>
+                <th scope="col">
+                  <VisuallyHidden>{t("sessions.action")}</VisuallyHidden>
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -46,10 +52,10 @@ export function SessionsSection() {
                 <tr key={session.id} data-testid="session-row">
                   <td title={session.userAgent ?? undefined}>
                     {nameOfAgent(session.userAgent)}
-                    {session.kind === "refresh" && " (API)"}
+                    {session.kind === "refresh" && ` (${t("sessions.api")})`}
                   </td>
                   <td>{session.address ?? "–"}</td>
-                  <td>{session.current ? "This session" : formatRelative(session.lastUsedAt, now)}</td>
+                  <td>{session.current ? t("sessions.this") : formatRelative(session.lastUsedAt, now)}</td>
                   <td className="wide">{formatTime(session.createdAt)}</td>
                   <td className="right">
                     {!session.current && (
@@ -58,9 +64,9 @@ export function SessionsSection() {
                         variant="default"
                         loading={end.isPending && end.variables === session.id}
                         onClick={() => end.mutate(session.id)}
-                        aria-label={`End the session of ${nameOfAgent(session.userAgent)}`}
+                        aria-label={t("sessions.endOf", { program: nameOfAgent(session.userAgent) })}
                       >
-                        End
+                        {t("sessions.end")}
                       </Button>
                     )}
                   </td>

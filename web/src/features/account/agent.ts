@@ -1,6 +1,8 @@
+import { text } from "../../texts";
+
 /** A browser and its system, as far as they can be told; else what a program calls itself first. */
 export function nameOfAgent(agent: string | null): string {
-  if (!agent) return "Unknown program";
+  if (!agent) return text("account:agent.unknown");
   // Others call themselves Chrome and Safari, too: the particular ones are looked for first.
   const program = ["Edg", "OPR", "Firefox", "Chrome", "Safari"].find((name) => agent.includes(`${name}/`));
   if (!program || !agent.startsWith("Mozilla/")) return agent.split(" ")[0] ?? agent;
@@ -8,5 +10,6 @@ export function nameOfAgent(agent: string | null): string {
     agent.includes(name),
   );
   const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", "Mac OS X": "macOS", CrOS: "ChromeOS" };
-  return [program, system].flatMap((part) => (part ? [names[part] ?? part] : [])).join(" on ");
+  const [first, second] = [program, system].map((part) => part && (names[part] ?? part));
+  return second ? text("account:agent.on", { program: first, system: second }) : (first ?? agent);
 }

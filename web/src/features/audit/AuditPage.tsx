@@ -1,29 +1,25 @@
 import { Button, TextInput, Title } from "@mantine/core";
 import { useState } from "react";
-import { type AuditFilter, auditFile, useAudit } from "../../api/audit";
+import { useTranslation } from "react-i18next";
+import { type AuditFilter, type AuditOf, auditFile, useAudit } from "../../api/audit";
 import { messageOf } from "../../api/errors";
 import type { AuditRecord } from "../../api/types";
 import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { formatTimeShort } from "../../ui/format";
-import { Loading } from "../../ui/Loading";
+import { Rows } from "../../ui/Rows";
 import { Select } from "../../ui/Select";
 import { useNow } from "../../ui/useNow";
 import { useTitle } from "../../ui/useTitle";
 import { detailOf, whoOf } from "./record";
 
-const outcomes: { value: AuditFilter["outcome"]; label: string }[] = [
-  { value: "", label: "Done and refused" },
-  { value: "done", label: "Done" },
-  { value: "refused", label: "Refused" },
-];
-
-/** Who did what in the tenant, and what was refused. */
-export function AuditPage() {
-  useTitle("Audit");
+/** Who did what in the tenant, or to the installation, and what was refused. */
+export function AuditPage({ of = "tenant" }: { of?: AuditOf }) {
+  const { t } = useTranslation("audit");
+  useTitle(t(`title.${of}`));
   const [actor, setActor] = useState("");
   const [filter, setFilter] = useState<AuditFilter>({ actor: "", outcome: "" });
-  const audit = useAudit(filter);
+  const audit = useAudit(of, filter);
   const now = useNow(10_000);
   const records = audit.data?.pages.flatMap((page) => page.records) ?? [];
   const last = audit.data?.pages[0]?.head.sequence ?? 0;
@@ -31,16 +27,13 @@ export function AuditPage() {
     <>
       <div className="page-head">
         <Title order={1} size="h2">
-          Audit
+          {t(`title.${of}`)}
         </Title>
-        <Button component="a" href={auditFile(filter)} download variant="default">
-          Download as CSV
+        <Button component="a" href={auditFile(of, filter)} download variant="default">
+          {t("download")}
         </Button>
       </div>
-      <p className="lead">
-        Every change, sign-in and key, done or refused. Nobody can change or remove a record; each holds a hash over the
-        one before it.
-      </p>
+      <p className="lead">{t(`lead.${of}`)}</p>
       <form
         className="filters"
         onSubmit={(event) => {
@@ -49,41 +42,43 @@ export function AuditPage() {
         }}
       >
         <TextInput
-          aria-label="Who"
-          placeholder="Who: a name, an e-mail or an id, whole"
+          aria-label={t("who")}
+          placeholder={t("whoHint")}
           value={actor}
           onChange={(event) => setActor(event.currentTarget.value)}
           onBlur={() => setFilter({ ...filter, actor: actor.trim() })}
           className="filters-text"
         />
         <Select
-          label="Outcome"
+          label={t("outcome.label")}
           hideLabel
           value={filter.outcome}
-          options={outcomes}
+          options={[
+            { value: "", label: t("outcome.any") },
+            { value: "done", label: t("outcome.done") },
+            { value: "refused", label: t("outcome.refused") },
+          ]}
           onChange={(outcome) => setFilter({ ...filter, outcome })}
         />
       </form>
       {audit.isError && <Failure message={messageOf(audit.error)} onRetry={() => void audit.refetch()} />}
-      {audit.isPending && <Loading label="Loading the audit" />}
+      {audit.isPending && <Rows label={t("loading")} count={8} />}
       {audit.isSuccess && records.length === 0 && (
         <div className="card">
-          <Empty title={last > 0 ? "No such records" : "Nothing has been changed yet"}>
-            {last > 0 && "Look for somebody else, or for another outcome."}
-          </Empty>
+          <Empty title={last > 0 ? t("empty.filtered") : t("empty.none")}>{last > 0 && t("empty.filteredHint")}</Empty>
         </div>
       )}
       {records.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label="Records, newest first">
+        <section className="card table-scroll tall" tabIndex={0} aria-label={t("table")}>
           <table className="table">
             <thead>
               <tr>
-                <th scope="col">When</th>
-                <th scope="col">Who</th>
-                <th scope="col">What</th>
+                <th scope="col">{t("column.when")}</th>
+                <th scope="col">{t("column.who")}</th>
+                <th scope="col">{t("column.what")}</th>
                 <th scope="col" className="wide">
-                  From
+                  {t("column.from")}
                 </th>
               </tr>
             </thead>
@@ -98,7 +93,7 @@ export function AuditPage() {
       {audit.hasNextPage && (
         <div className="more">
           <Button variant="default" onClick={() => void audit.fetchNextPage()} loading={audit.isFetchingNextPage}>
-            Show older records
+            {t("older")}
           </Button>
         </div>
       )}
@@ -107,11 +102,12 @@ export function AuditPage() {
 }
 
 function Row({ record, now }: { record: AuditRecord; now: number }) {
+  const { t } = useTranslation("audit");
   const detail = detailOf(record);
   return (
     <tr data-testid="audit-row" data-outcome={record.outcome}>
       <td className="number nowrap">
-        <time dateTime={record.at} title={`${record.at}, record ${record.sequence}`}>
+        <time dateTime={record.at} title={t("record", { at: record.at, sequence: record.sequence })}>
           {formatTimeShort(record.at, now)}
         </time>
       </td>
@@ -120,7 +116,7 @@ function Row({ record, now }: { record: AuditRecord; now: number }) {
         <div className="muted small">{record.actor.kind}</div>
       </td>
       <td className="anywhere">
-        {record.outcome === "refused" && <span className="late">refused</span>} {record.action} {record.resource}
+        {record.outcome === "refused" && <span className="late">{t("refused")}</span>} {record.action} {record.resource}
         {(record.target || detail) && (
           <div className="muted small">{[record.target, detail].filter(Boolean).join(" · ")}</div>
         )}

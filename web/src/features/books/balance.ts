@@ -1,4 +1,5 @@
 import type { Books } from "../../api/types";
+import { text } from "../../texts";
 import { formatCount } from "../../ui/format";
 
 export function total(counts: Record<string, number>): number {
@@ -25,22 +26,22 @@ export function verdictOf(books: Books): Verdict {
   if (books.balanced) {
     return {
       balanced: true,
-      headline: "The books balance",
+      headline: text("books:verdict.balanced"),
       explanation:
         books.accepted === 0
-          ? "Nothing has been accepted yet, so nothing can be missing."
-          : `Every one of the ${formatCount(books.accepted)} accepted events is stored, a duplicate, a dead letter or on its way.`,
+          ? text("books:verdict.nothing")
+          : text("books:verdict.all", { accepted: formatCount(books.accepted) }),
     };
   }
   const missing = books.accepted - settled;
   return {
     balanced: false,
-    headline: "The books do not balance",
+    headline: text("books:verdict.unbalanced"),
     explanation:
       missing > 0
-        ? `${formatCount(missing)} accepted events are unaccounted for: acknowledged, but neither settled nor on their way.`
+        ? text("books:verdict.missing", { missing: formatCount(missing) })
         : missing < 0
-          ? `${formatCount(-missing)} more events were settled than accepted.`
-          : "The figures add up, but the queue shows a gap that nothing explains.",
+          ? text("books:verdict.surplus", { surplus: formatCount(-missing) })
+          : text("books:verdict.gap"),
   };
 }
