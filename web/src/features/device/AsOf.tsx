@@ -45,8 +45,8 @@ export function AsOfChoice({ asOf, edges, onChange }: AsOfChoiceProps) {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   useEffect(() => {
-    if (asOf !== null) setPlace(asOf);
-  }, [asOf]);
+    setPlace(asOf ?? ends.to);
+  }, [asOf, ends.to]);
 
   const low = Math.min(ends.from, place);
   const step = Math.max(1_000, Math.round((ends.to - low) / STEPS / 1_000) * 1_000);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Bucket } from "../../api/types";
+import type { Bucket, KeyView } from "../../api/types";
 import { chartsOf, keyOfType, MOST_CHARTS, shownOf, toggled, withShown } from "./address";
 import { bucketsCsv, fileName } from "./bucketsCsv";
 import { otherLine, otherPeriod, valueNear } from "./compare";
+import { isGood, keyState } from "./keyState";
 import { lateOf, numericPoints, summaryOf } from "./seriesPoints";
+import { tagsOf } from "./tags";
 import { arrivedAt, zoomedFrom, zoomedOut } from "./zoomHistory";
 
 const bucket = (start: string, more: Partial<Bucket> = {}): Bucket => ({
@@ -168,4 +170,25 @@ describe("the file of a chart", () => {
     ]);
     expect(fileName("dev/001", "température (°C)")).toBe("dev_001-temp_rature_C_");
   });
+});
+
+describe("a key of a device", () => {
+  const now = Date.parse("2026-11-22T10:00:00Z");
+  const key = { expiresAt: null, revokedAt: null, replacedBy: null, expiresSoon: false } as unknown as KeyView;
+
+  it.each([
+    [{}, "live", true],
+    [{ expiresSoon: true, expiresAt: "2026-11-23T10:00:00Z" }, "ending", true],
+    [{ replacedBy: "next", expiresAt: "2026-11-23T10:00:00Z" }, "ending", true],
+    [{ replacedBy: "next", expiresAt: "2026-11-22T10:00:00Z" }, "expired", false],
+    [{ expiresAt: "2026-12-22T10:00:00Z", revokedAt: "2026-11-01T10:00:00Z" }, "revoked", false],
+  ])("%o is %s", (more, state, good) => {
+    expect(keyState({ ...key, ...more }, now)).toBe(state);
+    expect(isGood({ ...key, ...more }, now)).toBe(good);
+  });
+});
+
+it("tags are typed with commas, and are each there once", () => {
+  expect(tagsOf(" a, b,,a , b ")).toEqual(["a", "b"]);
+  expect(tagsOf("")).toEqual([]);
 });
