@@ -7,6 +7,7 @@ import { Icon, Logo } from "../ui/Icon";
 
 const places = [
   { path: "/devices", name: "Devices" },
+  { path: "/dashboards", name: "Dashboards" },
   { path: "/books", name: "Books" },
   { path: "/dead-letters", name: "Dead letters" },
 ];
