@@ -17,6 +17,9 @@ const FleetPage = page(() => import("../features/fleet/FleetPage"), "FleetPage")
 const DevicePage = page(() => import("../features/device/DevicePage"), "DevicePage");
 const BooksPage = page(() => import("../features/books/BooksPage"), "BooksPage");
 const DeadLettersPage = page(() => import("../features/dead-letters/DeadLettersPage"), "DeadLettersPage");
+const DashboardsPage = page(() => import("../features/dashboards/DashboardsPage"), "DashboardsPage");
+const DashboardPage = page(() => import("../features/dashboards/DashboardPage"), "DashboardPage");
+const SharedPage = page(() => import("../features/shared/SharedPage"), "SharedPage");
 const AuditPage = page(() => import("../features/audit/AuditPage"), "AuditPage");
 const AdministrationPage = page(() => import("../features/administration/AdministrationPage"), "AdministrationPage");
 const AccountPage = page(() => import("../features/account/AccountPage"), "AccountPage");
@@ -45,6 +48,11 @@ export function Routes() {
       <Route path="/invitation">
         <InvitationRoute />
       </Route>
+      <Route path="/shared">
+        <Suspense fallback={<Loading />}>
+          <SharedPage />
+        </Suspense>
+      </Route>
       <Route path="/reset">
         <ResetRoute />
       </Route>
@@ -60,6 +68,8 @@ export function Routes() {
                 <Route path="/devices/:deviceId">
                   {(params) => <DevicePage key={params.deviceId} deviceId={decode(params.deviceId)} />}
                 </Route>
+                <Route path="/dashboards" component={DashboardsPage} />
+                <Route path="/dashboards/:id">{({ id }) => <DashboardPage key={id} id={decode(id)} />}</Route>
                 <Route path="/books" component={BooksPage} />
                 <Route path="/dead-letters" component={DeadLettersPage} />
                 <Route path="/audit">

@@ -9,6 +9,7 @@ interface Place {
 
 const telemetry: readonly Place[] = [
   { path: "/devices", name: "devices" },
+  { path: "/dashboards", name: "dashboards" },
   { path: "/books", name: "books" },
   { path: "/dead-letters", name: "deadLetters" },
 ];

@@ -126,3 +126,8 @@ export function fromInputTime(input: string, timeZone: string = shownTimeZone())
   const moments = offsets.map((offset) => wall - offset).sort((one, other) => one - other);
   return moments.find((moment) => moment + offsetAt(moment) === wall) ?? wall - (offsets[0] as number);
 }
+
+/** A number with so many places behind the point. */
+export function formatFixed(value: number, places: number): string {
+  return numberFormat({ minimumFractionDigits: places, maximumFractionDigits: places }).format(value);
+}

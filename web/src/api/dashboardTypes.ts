@@ -1,0 +1,26 @@
+/** Shapes of dashboards under the names the page uses. */
+
+import type { DashboardDocument, DashboardView, PanelAnswer } from "./gen";
+
+export type {
+  AttentionView as Attention,
+  Choice,
+  Choices,
+  DashboardDocument,
+  DashboardLinkView as DashboardLink,
+  DashboardVariable,
+  DeviceSeries,
+  LatestView as Latest,
+  NewDashboard,
+  Panel,
+  PanelAnswer,
+  PanelAnswers,
+  PanelSelection,
+  Role,
+  Threshold,
+  WholeDashboard,
+} from "./gen";
+export type Dashboard = DashboardView;
+export type Range = NonNullable<DashboardDocument["range"]>;
+export type RefreshSeconds = NonNullable<DashboardDocument["refreshSeconds"]>;
+export type Locations = PanelAnswer["locations"];
