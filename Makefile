@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name dist -o -name test-results -o -name gen -o -name playwright-report -o -name "e2e*" \) -prune -o -type f ! -name "*.test.*" -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi reference lock wheel sbom audit clean
+.PHONY: help up up-distributed setup test test-long web-check lint format types contracts check bench web openapi pictures reference lock wheel sbom audit clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -64,6 +64,11 @@ web: web/dist/index.html ## build the page
 
 web-check: web/dist/index.html ## the page: biome, knip, tsc, vitest, and what has to be loaded at first
 	cd web && npm run --silent lint && npm run --silent typecheck && npm run --silent test && npm run --silent budget
+
+pictures: setup $(STAMP)-test ## make the guide's pictures anew, docs/pictures, and what later ones are compared with
+	@.ci/system-packages long
+	@mkdir -p docs/pictures
+	PICTURES_GUIDE=$(CURDIR)/docs/pictures $(BIN)/python -m pytest --quiet --no-cov tests/system/test_page.py -k looks -m long
 
 openapi: setup ## write web/openapi.json anew, and the page's client from it
 	$(BIN)/python .ci/openapi > web/openapi.json.new

@@ -11,11 +11,14 @@ export default defineConfig({
     { name: "recorded", testDir: "e2e" },
     // The page against a running server; tests/system/test_page.py starts one and says where it is.
     { name: "real", testDir: "e2e-real" },
+    // Pictures of every page of a running server, for the guide and to be looked at.
+    { name: "pictures", testDir: "e2e-pictures" },
   ],
   workers: 1,
   reporter: "list",
   // The accessibility checks read every element of every page: minutes on a busy machine.
   timeout: 240_000,
+  expect: { timeout: 30_000 },
   use: {
     launchOptions: {
       ...(existsSync(chromium) && { executablePath: chromium }),

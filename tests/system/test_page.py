@@ -72,12 +72,11 @@ def browse(folder, *arguments, environment=None):
     return done
 
 
-@pytest.mark.timeout(RUN_S + 120)
-def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_duplicate_counted(
-    server, provider, tmp_path
-):
+@pytest.fixture
+def visited(server, provider):
+    """What the browser's tests are told of the running server."""
     tenant, other = server.demo["tenants"]["acme-123"], server.demo["tenants"]["beta-456"]
-    environment = {
+    return {
         "PAGE_URL": f"http://127.0.0.1:{server.port}",
         "PAGE_EMAIL": tenant["user"]["email"],
         "PAGE_PASSWORD": tenant["user"]["password"],
@@ -86,7 +85,21 @@ def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_dupl
         "PAGE_OTHER_EMAIL": other["user"]["email"],
         "PAGE_OTHER_PASSWORD": other["user"]["password"],
     }
-    done = browse(tmp_path, "--project=real", environment=environment)
+
+
+@pytest.mark.timeout(RUN_S + 120)
+def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_duplicate_counted(
+    server, visited, tmp_path
+):
+    done = browse(tmp_path, "--project=real", environment=visited)
+    assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(RUN_S + 120)
+def test_every_page_looks_as_it_did(server, visited, tmp_path):
+    """`make pictures`: PICTURES_GUIDE is the folder of the guide's, which are made anew; PICTURES that of all others."""
+    done = browse(tmp_path, "--project=pictures", environment=visited)
     assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
 
 

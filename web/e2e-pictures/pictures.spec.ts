@@ -1,0 +1,90 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type BrowserContextOptions, devices, expect, type Page, test } from "@playwright/test";
+import { signIn, url } from "../e2e-real/server";
+import { type Pictured, pages } from "./pages";
+import { difference, type Thumbnail, thumbnailOf } from "./thumbnail";
+
+/**
+ * A picture of every page, light, dark and on a phone. Their data moves, so they are compared from afar with what they looked
+ * like when the guide's pictures were made: an empty page, a broken layout or a lost style sheet is another picture, a
+ * reading that has changed is not. `make pictures` makes the guide's pictures, and what to compare with, anew.
+ */
+
+/** Where the pictures go. */
+const OUT = process.env.PICTURES ?? join(import.meta.dirname, "..", "test-results", "pictures");
+/** Where the guide's pictures are made, if they are. */
+const GUIDE = process.env.PICTURES_GUIDE;
+const BEFORE = join(import.meta.dirname, "before.json");
+/** Share of a picture that may look otherwise. */
+const MOST = 0.2;
+
+const looks: { name: string; options: BrowserContextOptions }[] = [
+  { name: "light", options: { viewport: { width: 1280, height: 800 }, colorScheme: "light" } },
+  { name: "dark", options: { viewport: { width: 1280, height: 800 }, colorScheme: "dark" } },
+  { name: "phone", options: { ...devices["Pixel 7"], viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 } },
+];
+
+const before: Record<string, Thumbnail> = JSON.parse(readFileSync(BEFORE, "utf8"));
+
+async function picture(page: Page, { path, ready, first }: Pictured): Promise<Buffer> {
+  await page.goto(url + path);
+  await expect(page.locator(ready).first()).toBeVisible();
+  await first?.(page);
+  await expect(page.locator(".loading, .mantine-Skeleton-root")).toHaveCount(0);
+  await page.evaluate(() => document.fonts.ready);
+  return page.screenshot({ animations: "disabled", caret: "hide" });
+}
+
+for (const look of looks) {
+  test(`every page, ${look.name}`, async ({ browser, page: blank }) => {
+    mkdirSync(OUT, { recursive: true });
+    const context = await browser.newContext({ ...look.options, locale: "en-GB", timezoneId: "Europe/Berlin" });
+    const page = await context.newPage();
+    const taken: Record<string, Thumbnail> = {};
+    for (const pictured of [...pages].sort((a, b) => Number(b.as === "nobody") - Number(a.as === "nobody"))) {
+      await test.step(pictured.name, async () => {
+        if (pictured.as !== "nobody" && (await context.cookies()).length === 0) {
+          await page.goto(`${url}/sign-in`);
+          await signIn(page);
+          await expect(page.getByTestId("tenant")).toBeVisible();
+        }
+        const shot = await picture(page, pictured);
+        const name = `${pictured.name}-${look.name}`;
+        writeFileSync(join(OUT, `${name}.png`), shot);
+        taken[name] = await thumbnailOf(blank, shot);
+        if (GUIDE && look.name !== "dark") {
+          writeFileSync(join(GUIDE, `${pictured.name}${look.name === "phone" ? "-phone" : ""}.png`), shot);
+        }
+        const known = before[name];
+        if (!GUIDE && known) {
+          expect.soft(difference(known, taken[name]), `${name} looks otherwise: ${OUT}`).toBeLessThanOrEqual(MOST);
+        }
+      });
+    }
+    if (GUIDE) writeFileSync(BEFORE, `${JSON.stringify(Object.assign(before, taken))}\n`);
+    await context.close();
+  });
+}
+
+test("from afar, another page and the other colours are another picture, and a little is not", async ({ page }) => {
+  const paint = async (html: string) => {
+    await page.setContent(html);
+    return page.screenshot();
+  };
+  const table = (ground: string, words: string) =>
+    `<body bgcolor="${ground}">${Array.from({ length: 30 }, (_, n) => `<p>${words} ${n}</p>`).join("")}`;
+  const [same, changed, dark, empty] = [
+    await paint(table("white", "a reading of 71.2")),
+    await paint(table("white", "a reading of 69.8")),
+    await paint(table("black", "a reading of 71.2")),
+    await paint('<body bgcolor="#f4f6f8"><h1>Nothing</h1>'),
+  ];
+  await page.goto("about:blank");
+  const of = async (shot: Buffer | undefined) => thumbnailOf(page, shot as Buffer);
+  const known = await of(same);
+  expect(difference(known, await of(changed))).toBeLessThan(0.05);
+  expect(difference(known, await of(dark))).toBeGreaterThan(MOST);
+  expect(difference(known, { ...known, columns: 3 })).toBe(1);
+  expect(difference(await of(dark), await of(empty))).toBeGreaterThan(MOST);
+});
