@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from telemetry_slice.engines.postgres.reads import open_reading, readers_over
 from telemetry_slice.engines.postgres.registry import open_registry
+from telemetry_slice.engines.sql.fleet import SqlFleetTelemetry
 from telemetry_slice.engines.sql.letters import LetterReads
 from telemetry_slice.engines.sql.reads import SqlTelemetry
 from telemetry_slice.model.events import Kind
@@ -77,6 +78,7 @@ def reads(urls, clock):
         engines=(engine, registry.database.reader),
         registry=registry,
         telemetry=SqlTelemetry(readers),
+        fleet=SqlFleetTelemetry(readers),
         letters=LetterReads(readers),
     )
     readers.close()
@@ -97,6 +99,9 @@ HOT = {
     "types": lambda reads, tenant: reads.telemetry.types(tenant, device_of(tenant)),
     "buckets": lambda reads, tenant: reads.telemetry.buckets(tenant, device_of(tenant), TEMPERATURE, SPAN, 1_000),
     "last values": lambda reads, tenant: reads.telemetry.last_values(tenant, [device_of(tenant)]),
+    "heard": lambda reads, tenant: reads.fleet.heard(tenant),
+    "sparklines": lambda reads, tenant: reads.fleet.sparklines(tenant, [device_of(tenant)], SPAN, 10),
+    "roster": lambda reads, tenant: reads.registry.devices.roster(tenant),
     "dead letters": lambda reads, tenant: reads.letters.list(tenant, reason=None, after=None, limit=20),
     "devices by id": lambda reads, tenant: reads.registry.devices.resolve(tenant, ["device-1"]),
     "page of devices": lambda reads, tenant: reads.registry.devices.page(tenant, **PAGE, limit=20),
@@ -160,6 +165,9 @@ async def test_a_hot_read_seeks_behind_the_walls_and_pays_little_for_them(reads,
         if "FROM device_tags" in statement and "FROM devices" not in statement:
             # Tags have no tenant of their own: the device of each is looked up.
             allowed += INDEX_LOOKUP * 20
+        elif "JOIN device_tags" in statement:
+            # The same for every device of the tenant.
+            allowed += (INDEX_LOOKUP + 1) * DEVICES
         assert costs["behind"] <= allowed, (statement, plans)
 
 
@@ -185,5 +193,5 @@ async def test_fifty_tenants_over_two_connections_see_their_own_only(reads, seed
         assert answer, (name, tenant)
         assert owners(answer) <= {str(tenant)}, (name, tenant, answer)
     assert {name for (name, _), answer in zip(asked, answers, strict=True) if owners(answer)} >= {
-        "page of readings", "dead letters", "page of devices", "keys of a device", "people"
+        "page of readings", "dead letters", "page of devices", "roster", "keys of a device", "people"
     }  # fmt: skip

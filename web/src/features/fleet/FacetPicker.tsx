@@ -18,7 +18,8 @@ const SEARCHED_FROM = 8;
 /** A filter with several choices, each with how many devices it would show. */
 export function FacetPicker(props: {
   name: string;
-  facets: Facet[];
+  /** None yet while they are read. */
+  facets: Facet[] | undefined;
   chosen: string[];
   onChange(chosen: string[]): void;
 }) {
@@ -49,8 +50,8 @@ export function FacetPicker(props: {
     button.current?.focus();
   };
 
-  const gone = props.chosen.filter((value) => !props.facets.some((facet) => facet.value === value));
-  const all = [...gone.map((value) => ({ value, label: value, devices: 0 })), ...props.facets];
+  const gone = props.chosen.filter((value) => !props.facets?.some((facet) => facet.value === value));
+  const all = [...gone.map((value) => ({ value, label: value, devices: 0 })), ...(props.facets ?? [])];
   const wanted = words.trim().toLocaleLowerCase();
   const found = all.filter(({ label }) => label.toLocaleLowerCase().includes(wanted));
   const choose = (value: string, on: boolean) =>
@@ -66,7 +67,7 @@ export function FacetPicker(props: {
         aria-controls={panel}
         rightSection={<Icon name="down" size={14} />}
         onClick={() => setOpen(!open)}
-        disabled={all.length === 0}
+        disabled={props.facets !== undefined && all.length === 0}
       >
         {props.chosen.length > 0 ? t("filter.chosen", { name: props.name, count: props.chosen.length }) : props.name}
       </Button>

@@ -58,7 +58,7 @@ export function FleetFilters(props: {
         />
         <FacetPicker
           name={t("filter.location")}
-          facets={(fleet?.locations ?? []).map((counts) => ({
+          facets={fleet?.locations.map((counts) => ({
             value: counts.location,
             label: counts.location || t("group.none"),
             devices: counts.online + counts.late + counts.silent + counts.new,
@@ -68,13 +68,13 @@ export function FleetFilters(props: {
         />
         <FacetPicker
           name={t("filter.type")}
-          facets={(fleet?.types ?? []).map(({ name, devices }) => ({ value: name, label: name, devices }))}
+          facets={fleet?.types.map(({ name, devices }) => ({ value: name, label: name, devices }))}
           chosen={view.type}
           onChange={(type) => onChange({ ...view, type })}
         />
         <FacetPicker
           name={t("filter.tag")}
-          facets={(fleet?.tags ?? []).map(({ name, devices }) => ({ value: name, label: name, devices }))}
+          facets={fleet?.tags.map(({ name, devices }) => ({ value: name, label: name, devices }))}
           chosen={view.tag}
           onChange={(tag) => onChange({ ...view, tag })}
         />

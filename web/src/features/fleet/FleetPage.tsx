@@ -65,7 +65,7 @@ export function FleetPage() {
                 : t("count.all", { count: fleet.data.devices, number: formatCount(fleet.data.devices) }))}
           </p>
         </div>
-        {mayAdd && (
+        {mayAdd && fleet.data?.devices !== 0 && (
           <Button leftSection={<Icon name="plus" />} onClick={() => setAdding(true)}>
             {t("add.open")}
           </Button>

@@ -3,6 +3,9 @@ import type { DeviceStatus, StatusCounts } from "../../api/types";
 import { formatCount } from "../../ui/format";
 import { statuses } from "./view";
 
+/** Keeps the place of a count that is not there yet. */
+const NO_COUNT = "\u00a0";
+
 /** How many devices are in each status; a press shows those alone, another all again. */
 export function StatusRollUp(props: {
   counts: StatusCounts | undefined;
@@ -25,7 +28,7 @@ export function StatusRollUp(props: {
           title={t(`meaning.${status}`)}
           onClick={() => props.onToggle(status)}
         >
-          <span className="roll-up-count">{props.counts ? formatCount(props.counts[status]) : " "}</span>
+          <span className="roll-up-count">{props.counts ? formatCount(props.counts[status]) : NO_COUNT}</span>
           <span className="status" data-status={status}>
             {t(`status.${status}`)}
           </span>
