@@ -8,6 +8,10 @@ const GATHER_MS = 150;
 const GATHER_MANY_MS = 400;
 const MANY = 40;
 
+/** Milliseconds that answers under way are waited for before all is asked anew, and between two looks at them. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 200;
+
 export interface Arrivals {
   log: ArrivalLog;
   /** Changes with what the log holds: number of the next arrival that is to be drawn. */
@@ -20,12 +24,14 @@ export function useArrivals(deviceId: string, following: boolean) {
   const [log] = useState(() => new ArrivalLog());
   const [end, setEnd] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const resync = useRef<ReturnType<typeof setTimeout>>(undefined);
   const drawn = useRef({ end: 0, busy: false });
 
   useEffect(
     () => () => {
       clearTimeout(timer.current);
       timer.current = undefined;
+      clearTimeout(resync.current);
     },
     [],
   );
@@ -50,8 +56,18 @@ export function useArrivals(deviceId: string, following: boolean) {
       );
     },
     onResync: () => {
-      void cache.invalidateQueries({ queryKey: ["telemetry", deviceId] });
-      void cache.invalidateQueries({ queryKey: ["device", deviceId] });
+      clearTimeout(resync.current);
+      const began = Date.now();
+      // What is being asked is not asked anew before its answer: the first chart would wait twice as long.
+      const read = () => {
+        if (cache.isFetching({ queryKey: ["telemetry", deviceId] }) > 0 && Date.now() - began < PATIENCE_MS) {
+          resync.current = setTimeout(read, LOOK_MS);
+          return;
+        }
+        void cache.invalidateQueries({ queryKey: ["telemetry", deviceId] });
+        void cache.invalidateQueries({ queryKey: ["device", deviceId] });
+      };
+      read();
     },
   });
 
