@@ -90,7 +90,6 @@ test("a dashboard is built, moved, saved, restored and shared; its link shows it
     await page.getByRole("button", { name: "Share", exact: true }).click();
     await page.getByLabel("What for").fill("Lobby");
     await page.getByRole("button", { name: "Create a link" }).click();
-    await inspect(page);
     return (await page.getByTestId("shared-link").innerText()).trim();
   });
 

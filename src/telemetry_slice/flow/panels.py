@@ -120,6 +120,7 @@ class Panels:
         if variable.kind == VariableKind.LOCATION:
             found = variable.choices or await self._locations(tenant, variable)
             return [(each, each) for each in found]
+        devices: Sequence[Device]
         if variable.choices:
             devices, _ = await self._named(tenant, variable.choices)
         else:
