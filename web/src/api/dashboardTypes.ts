@@ -1,9 +1,8 @@
 /** Shapes of dashboards under the names the page uses. */
 
-import type { DashboardDocument, DashboardView, PanelAnswer } from "./gen";
+import type { DashboardDocument, DashboardView } from "./gen";
 
 export type {
-  AttentionView as Attention,
   Choice,
   Choices,
   DashboardDocument,
@@ -23,4 +22,3 @@ export type {
 export type Dashboard = DashboardView;
 export type Range = NonNullable<DashboardDocument["range"]>;
 export type RefreshSeconds = NonNullable<DashboardDocument["refreshSeconds"]>;
-export type Locations = PanelAnswer["locations"];

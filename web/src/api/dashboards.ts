@@ -4,15 +4,18 @@ import type { Choices, DashboardVariable, NewDashboard, Panel, PanelAnswers, Ran
 
 const listKey = ["dashboards"] as const;
 const keyOf = (id: string) => ["dashboard", id] as const;
+/** May be shown once more without a connection; what a link has opened, and links, may not. */
+const meta = { kept: true };
 
 export function useDashboards() {
-  return useQuery({ queryKey: listKey, queryFn: ({ signal }) => sdk.listDashboards({ signal }) });
+  return useQuery({ queryKey: listKey, queryFn: ({ signal }) => sdk.listDashboards({ signal }), meta });
 }
 
 export function useDashboard(id: string) {
   return useQuery({
     queryKey: keyOf(id),
     queryFn: ({ signal }) => sdk.readDashboard({ path: { dashboardId: id }, signal }),
+    meta,
     // Screens on walls learn of changes by and by.
     refetchInterval: 60_000,
   });
@@ -99,6 +102,7 @@ export function usePanels(ask: PanelsAsk, refreshSeconds: number, enabled = true
   return useQuery({
     queryKey: ["panels", ask],
     queryFn: ({ signal }): Promise<PanelAnswers> => sdk.queryPanels({ body: ask, signal }),
+    meta,
     placeholderData: keepPreviousData,
     refetchInterval: refreshSeconds > 0 ? refreshSeconds * 1_000 : false,
     enabled: enabled && ask.panels.length > 0,

@@ -27,12 +27,12 @@ export function PanelCell({ panel, children, held }: { panel: Panel; children: R
 
 export function PanelFrame(props: { title: string; kind: string; tools?: ReactNode; children: ReactNode }) {
   return (
-    <section className="card dash-panel" aria-label={props.title || props.kind} data-kind={props.kind}>
+    <article className="card dash-panel" aria-label={props.title || props.kind} data-kind={props.kind}>
       <header className="dash-head">
         <h2 className="dash-title">{props.title}</h2>
         {props.tools}
       </header>
       <div className="dash-body">{props.children}</div>
-    </section>
+    </article>
   );
 }

@@ -27,7 +27,7 @@ export function DashboardPage({ id }: { id: string }) {
   }
   const changes = mayChange(me.data?.role);
   return editing && changes ? (
-    <Editor key={id} dashboard={dashboard.data} role={me.data?.role ?? "operator"} onDone={() => setEditing(false)} />
+    <Editor key={id} dashboard={dashboard.data} onDone={() => setEditing(false)} />
   ) : (
     <Viewer dashboard={dashboard.data} onEdit={changes ? () => setEditing(true) : undefined} />
   );

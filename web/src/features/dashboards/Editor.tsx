@@ -3,7 +3,7 @@ import { useEffect, useReducer, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation, useSearch } from "wouter";
 import { useChoices, useSaveDashboard } from "../../api/dashboards";
-import type { Panel, Role, WholeDashboard } from "../../api/dashboardTypes";
+import type { Panel, WholeDashboard } from "../../api/dashboardTypes";
 import { ApiError, messageOf } from "../../api/errors";
 import { searchOf, viewOf } from "../../panels/address";
 import { PanelView } from "../../panels/PanelView";
@@ -32,12 +32,11 @@ import { usePanelAnswers } from "./usePanelAnswers";
 
 interface EditorProps {
   dashboard: WholeDashboard;
-  role: Role;
   onDone(): void;
 }
 
 /** A dashboard as it is changed: nothing is kept before it is saved, and nothing is lost before it is thrown away. */
-export function Editor({ dashboard, role, onDone }: EditorProps) {
+export function Editor({ dashboard, onDone }: EditorProps) {
   const { t } = useTranslation("dashboards");
   const [base, setBase] = useState(dashboard);
   const [history, step] = useReducer(stepped, draftOf(dashboard), begun);
@@ -169,7 +168,6 @@ export function Editor({ dashboard, role, onDone }: EditorProps) {
       <SettingsDialog
         opened={settings}
         draft={draft}
-        role={role}
         onClose={() => setSettings(false)}
         onDone={(next) => {
           change(next);

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Modal, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useChoices } from "../../api/dashboards";
-import type { DashboardVariable, Range, RefreshSeconds, Role } from "../../api/dashboardTypes";
+import type { DashboardVariable, Range, RefreshSeconds } from "../../api/dashboardTypes";
 import { RANGES, REFRESHES } from "../../panels/address";
 import { rangeWord, refreshWord } from "../../panels/words";
 import { Select } from "../../ui/Select";
@@ -12,7 +12,6 @@ import { EditIcon } from "./EditIcon";
 interface SettingsDialogProps {
   opened: boolean;
   draft: Draft;
-  role: Role;
   onClose(): void;
   onDone(draft: Draft): void;
 }
