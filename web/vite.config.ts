@@ -48,6 +48,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "worker/*.test.js", "*.test.js"],
     environment: "node",
+    // Generous: many things run at once where these do.
     testTimeout: 60_000,
   },
 });

@@ -98,7 +98,7 @@ def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_dupl
 @pytest.mark.long
 @pytest.mark.timeout(RUN_S + 120)
 def test_every_page_looks_as_it_did(server, visited, tmp_path):
-    """`make pictures`: PICTURES_GUIDE is the folder of the guide's, which are made anew; PICTURES that of all others."""
+    """PICTURES is the folder where they go; with PICTURES_GUIDE the guide's are made anew there (`make pictures`)."""
     done = browse(tmp_path, "--project=pictures", environment=visited)
     assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
 

@@ -8,6 +8,8 @@ export interface Pictured {
   ready: string;
   /** Something to do first, to show more. */
   first?(page: Page): Promise<void>;
+  /** Is its picture on a phone in the guide, too: docs/pictures/<name>-phone.png? */
+  phone?: boolean;
   /** Who sees it; the owner of the demo's tenant unless told. */
   as?: "nobody";
 }
@@ -15,8 +17,8 @@ export interface Pictured {
 /** Every page that has a picture in the guide and is looked at in every run. A new page adds its line here. */
 export const pages: readonly Pictured[] = [
   { name: "sign-in", path: "/sign-in", ready: "form", as: "nobody" },
-  { name: "devices", path: "/devices", ready: "a[href='/devices/dev-001']" },
-  { name: "device", path: "/devices/dev-001?range=24h", ready: "[data-testid=chart] canvas" },
+  { name: "devices", path: "/devices", ready: "a[href='/devices/dev-001']", phone: true },
+  { name: "device", path: "/devices/dev-001?range=24h", ready: "[data-testid=chart] canvas", phone: true },
   { name: "books", path: "/books", ready: "[data-testid=books-balanced]" },
   { name: "dead-letters", path: "/dead-letters", ready: "h1" },
   { name: "audit", path: "/audit", ready: "[data-testid=audit-row]" },

@@ -16,8 +16,8 @@ const OUT = process.env.PICTURES ?? join(import.meta.dirname, "..", "test-result
 /** Where the guide's pictures are made, if they are. */
 const GUIDE = process.env.PICTURES_GUIDE;
 const BEFORE = join(import.meta.dirname, "before.json");
-/** Share of a picture that may look otherwise. */
-const MOST = 0.2;
+/** Share of a picture that may look otherwise. Moving data has been seen to change 0.02, the most alike pages differ by 0.14. */
+const MOST = 0.1;
 
 const looks: { name: string; options: BrowserContextOptions }[] = [
   { name: "light", options: { viewport: { width: 1280, height: 800 }, colorScheme: "light" } },
@@ -27,13 +27,15 @@ const looks: { name: string; options: BrowserContextOptions }[] = [
 
 const before: Record<string, Thumbnail> = JSON.parse(readFileSync(BEFORE, "utf8"));
 
-async function picture(page: Page, { path, ready, first }: Pictured): Promise<Buffer> {
+const still = { animations: "disabled", caret: "hide" } as const;
+
+/** Goes there, and waits until it is all there. */
+async function show(page: Page, { path, ready, first }: Pictured): Promise<void> {
   await page.goto(url + path);
   await expect(page.locator(ready).first()).toBeVisible();
   await first?.(page);
-  await expect(page.locator(".loading, .mantine-Skeleton-root")).toHaveCount(0);
+  await expect(page.locator(".loading, .mantine-Skeleton-root, [data-state=connecting]")).toHaveCount(0);
   await page.evaluate(() => document.fonts.ready);
-  return page.screenshot({ animations: "disabled", caret: "hide" });
 }
 
 for (const look of looks) {
@@ -49,42 +51,45 @@ for (const look of looks) {
           await signIn(page);
           await expect(page.getByTestId("tenant")).toBeVisible();
         }
-        const shot = await picture(page, pictured);
+        await show(page, pictured);
+        const shot = await page.screenshot(still);
         const name = `${pictured.name}-${look.name}`;
         writeFileSync(join(OUT, `${name}.png`), shot);
-        taken[name] = await thumbnailOf(blank, shot);
-        if (GUIDE && look.name !== "dark") {
-          writeFileSync(join(GUIDE, `${pictured.name}${look.name === "phone" ? "-phone" : ""}.png`), shot);
-        }
+        // Curves move most: they are left out.
+        const plain = await page.screenshot({ ...still, mask: [page.locator("canvas")], maskColor: "#888888" });
+        taken[name] = await thumbnailOf(blank, plain);
+        if (GUIDE && look.name === "light") writeFileSync(join(GUIDE, `${pictured.name}.png`), shot);
+        if (GUIDE && look.name === "phone" && pictured.phone) writeFileSync(join(GUIDE, `${name}.png`), shot);
         const known = before[name];
         if (!GUIDE && known) {
           expect.soft(difference(known, taken[name]), `${name} looks otherwise: ${OUT}`).toBeLessThanOrEqual(MOST);
         }
       });
     }
-    if (GUIDE) writeFileSync(BEFORE, `${JSON.stringify(Object.assign(before, taken))}\n`);
+    if (GUIDE) writeFileSync(BEFORE, `${JSON.stringify(Object.assign(before, taken), null, 1)}\n`);
     await context.close();
   });
 }
 
-test("from afar, another page and the other colours are another picture, and a little is not", async ({ page }) => {
+test("another page and other colours are another picture, and another reading is not", async ({ page }) => {
   const paint = async (html: string) => {
     await page.setContent(html);
     return page.screenshot();
   };
   const table = (ground: string, words: string) =>
-    `<body bgcolor="${ground}">${Array.from({ length: 30 }, (_, n) => `<p>${words} ${n}</p>`).join("")}`;
-  const [same, changed, dark, empty] = [
-    await paint(table("white", "a reading of 71.2")),
-    await paint(table("white", "a reading of 69.8")),
-    await paint(table("black", "a reading of 71.2")),
+    `<body bgcolor="${ground}">${Array.from({ length: 20 }, (_, n) => `<p>${words.repeat(6)} ${n}</p>`).join("")}`;
+  const shots = [
+    await paint(table("#f4f6f8", "a reading of 71.2")),
+    await paint(table("#f4f6f8", "a reading of 69.8")),
+    await paint(table("#101419", "a reading of 71.2")),
     await paint('<body bgcolor="#f4f6f8"><h1>Nothing</h1>'),
   ];
   await page.goto("about:blank");
-  const of = async (shot: Buffer | undefined) => thumbnailOf(page, shot as Buffer);
-  const known = await of(same);
-  expect(difference(known, await of(changed))).toBeLessThan(0.05);
-  expect(difference(known, await of(dark))).toBeGreaterThan(MOST);
+  const thumbnails: Thumbnail[] = [];
+  for (const shot of shots) thumbnails.push(await thumbnailOf(page, shot));
+  const [known, reading, dark, empty] = thumbnails as [Thumbnail, Thumbnail, Thumbnail, Thumbnail];
+  expect(difference(known, reading)).toBeLessThan(MOST / 2);
+  expect(difference(known, dark)).toBeGreaterThan(MOST * 2);
+  expect(difference(known, empty)).toBeGreaterThan(MOST * 2);
   expect(difference(known, { ...known, columns: 3 })).toBe(1);
-  expect(difference(await of(dark), await of(empty))).toBeGreaterThan(MOST);
 });

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useMutationState, useQuery, useQueryClient } from "@tanstack/react-query";
 import { sdk } from "./client";
 import { ApiError } from "./errors";
 import { forgetKept, recallKept } from "./kept";
@@ -37,8 +37,16 @@ export function useSignIn() {
   });
 }
 
+const signOutKey = ["sign-out"] as const;
+
+/** Why signing out has come to nothing; null unless it has. */
+export function useSignOutFailure(): Error | null {
+  return useMutationState({ filters: { mutationKey: signOutKey }, select: ({ state }) => state.error }).at(-1) ?? null;
+}
+
 export function useSignOut() {
   return useMutation({
+    mutationKey: signOutKey,
     mutationFn: async () => {
       await forgetKept();
       return await sdk.logout();

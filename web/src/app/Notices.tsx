@@ -3,6 +3,9 @@ import { type Query, useQueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { connection, useOnline } from "../api/connection";
+import { messageOf } from "../api/errors";
+import { useSignOutFailure } from "../api/session";
+import { Failure } from "../ui/Failure";
 import { formatTimeShort } from "../ui/format";
 import { reloadForUpdate, useUpdate } from "./worker";
 
@@ -11,6 +14,7 @@ export function Notices() {
   return (
     <div aria-live="polite">
       <Offline />
+      <StillSignedIn />
       <Version />
     </div>
   );
@@ -33,6 +37,12 @@ function Offline() {
       {at !== null && t("offline.asOf", { time: formatTimeShort(at, Date.now()) })} {unseen > 0 && t("offline.unseen")}
     </p>
   );
+}
+
+function StillSignedIn() {
+  const { t } = useTranslation("shell");
+  const failure = useSignOutFailure();
+  return failure && <Failure title={t("stillSignedIn")} message={messageOf(failure)} />;
 }
 
 function Version() {
