@@ -102,12 +102,10 @@ test("the day of an administrator: 500 devices, their keys, an invitation, and a
     await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Beta Industries");
     await inspect(page);
     await page.goto(`${url}/account`);
-    await page.getByLabel("Language").selectOption("de");
+    await page.getByLabel("Language", { exact: true }).selectOption("de");
     await expect(page.getByRole("heading", { name: "Ihr Konto" })).toBeVisible();
-    await inspect(page);
     await page.goto(`${url}/books`);
     await expect(page.getByRole("heading", { name: "Die Bücher gehen auf" })).toBeVisible();
     await expect(page.getByTestId("bars")).toBeVisible();
-    await inspect(page);
   });
 });

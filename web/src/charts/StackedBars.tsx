@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { timeLabels } from "./timeAxis";
 
-export interface StackedLayer {
+interface StackedLayer {
   name: string;
   /** A colour variable of the page. */
   colour: string;

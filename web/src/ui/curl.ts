@@ -1,7 +1,7 @@
 /** Commands to copy into a shell. */
 
 /** Quotes a word for a POSIX shell. */
-export function quoted(text: string): string {
+function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 

@@ -82,7 +82,7 @@ export function NewTokenDialog({ onClose }: { onClose(): void }) {
             <Select
               label={t("tokens.life")}
               value={form.days}
-              options={lives.map((life) => ({ value: String(life), label: t("keys.days", { count: life }) }))}
+              options={lives.map((life) => ({ value: String(life), label: t("limits.days", { count: life }) }))}
               onChange={(days) => edit({ days })}
             />
             {field("prefix", t("tokens.prefix"), t("tokens.prefixHint"))}

@@ -42,7 +42,7 @@ export function PeopleSection({ me }: { me: Me }) {
       {users.data && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
         <section className="card table-scroll tall" tabIndex={0} aria-label={t("people.title")}>
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th scope="col">{t("people.person")}</th>

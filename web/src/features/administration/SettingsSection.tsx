@@ -131,7 +131,9 @@ function Limits({ settings }: { settings: TenantSettings }) {
         <div className="entry">
           <dt>{t("limits.retention")}</dt>
           <dd className="number">
-            {settings.retentionDays === null ? t("limits.forever") : t("keys.days", { count: settings.retentionDays })}
+            {settings.retentionDays === null
+              ? t("limits.forever")
+              : t("limits.days", { count: settings.retentionDays })}
           </dd>
         </div>
       </dl>

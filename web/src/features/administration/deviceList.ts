@@ -68,7 +68,7 @@ export function serverList({ rows, mapping }: Pick<Table, "rows" | "mapping">): 
 }
 
 /** A cell of a row; a short row lacks its last ones. */
-export function cellOf(row: CsvRow, index: number | null): string {
+function cellOf(row: CsvRow, index: number | null): string {
   return index === null ? "" : (row.cells[index] ?? "").trim();
 }
 

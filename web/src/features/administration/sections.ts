@@ -1,7 +1,7 @@
 import type { Me } from "../../api/types";
 
 /** Places of the administration, in the order of its navigation. */
-export const tenantSections = ["devices", "keys", "people", "settings", "audit"] as const;
+const tenantSections = ["devices", "keys", "people", "settings", "audit"] as const;
 export const platformSections = ["tenants", "installation-audit"] as const;
 export type Section = (typeof tenantSections)[number] | (typeof platformSections)[number];
 

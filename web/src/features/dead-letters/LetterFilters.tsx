@@ -14,7 +14,7 @@ interface LetterFiltersProps {
   onChange(filter: LetterFilter): void;
 }
 
-export const everything: LetterFilter = { reason: "", device: "", from: null, to: null };
+const everything: LetterFilter = { reason: "", device: "", from: null, to: null };
 
 /** Which letters are shown: by reason, device and received time. */
 export function LetterFilters({ filter, counts, onChange }: LetterFiltersProps) {

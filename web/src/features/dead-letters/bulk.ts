@@ -14,14 +14,14 @@ export interface Tally {
 
 export const nothingDone: Tally = { done: 0, stored: 0, duplicate: 0, dead: 0, discarded: 0, gone: 0 };
 
-export type Outcome = "stored" | "duplicate" | "dead" | "discarded";
+type Outcome = "stored" | "duplicate" | "dead" | "discarded";
 export type Outcomes = Partial<Record<Outcome, number>>;
 /** The next ids, a page at a time; null after the last page. A page may be empty. */
 export type Source = (signal: AbortSignal) => Promise<number[] | null>;
 /** What became of a slice. What it does to a letter, it does once, however often it is asked. */
 export type Act = (ids: number[]) => Promise<Outcomes>;
 
-export const SLICE = 50;
+const SLICE = 50;
 
 export class BulkWork {
   private waiting: number[] = [];
