@@ -134,7 +134,7 @@ class Fuzzer:
 
     def _in_query(self, swap):
         documented = self._parameters(swap.route)
-        if "cursor" in documented and self.rng.random() < 0.5:
+        if "cursor" in documented and self.rng.random() < 0.7:
             documented = ["cursor"]
         name = self.rng.choice(documented * 3 + list(UNDOCUMENTED))
         value = self.foreign({"cursor": "next", "device": "deviceId", "actor": "userId"}.get(name, name))

@@ -12,7 +12,6 @@ export const sorts: DeviceSort[] = ["label", "deviceId", "location", "status", "
 export const statuses: DeviceStatus[] = ["online", "late", "silent", "new"];
 /** Filters with several choices. */
 export const choices = ["status", "location", "type", "tag"] as const;
-export type Choice = (typeof choices)[number];
 
 /** The direction in which an order says the most at first. */
 function naturalOrder(sort: DeviceSort): "asc" | "desc" {
