@@ -16,13 +16,24 @@ const OUT = process.env.PICTURES ?? join(import.meta.dirname, "..", "test-result
 /** Where the guide's pictures are made, if they are. */
 const GUIDE = process.env.PICTURES_GUIDE;
 const BEFORE = join(import.meta.dirname, "before.json");
-/** Share of a picture that may look otherwise. Moving data has been seen to change 0.02, the most alike pages differ by 0.14. */
-const MOST = 0.1;
+interface Look {
+  name: string;
+  /**
+   * Share of a picture that may look otherwise. Another reading has been seen to change 0.02; on a phone, where it moves what
+   * is below it, 0.2. The most alike pages differ by 0.14, on a phone by 0.42.
+   */
+  most: number;
+  options: BrowserContextOptions;
+}
 
-const looks: { name: string; options: BrowserContextOptions }[] = [
-  { name: "light", options: { viewport: { width: 1280, height: 800 }, colorScheme: "light" } },
-  { name: "dark", options: { viewport: { width: 1280, height: 800 }, colorScheme: "dark" } },
-  { name: "phone", options: { ...devices["Pixel 7"], viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 } },
+const looks: Look[] = [
+  { name: "light", most: 0.1, options: { viewport: { width: 1280, height: 800 }, colorScheme: "light" } },
+  { name: "dark", most: 0.1, options: { viewport: { width: 1280, height: 800 }, colorScheme: "dark" } },
+  {
+    name: "phone",
+    most: 0.3,
+    options: { ...devices["Pixel 7"], viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 },
+  },
 ];
 
 const before: Record<string, Thumbnail> = JSON.parse(readFileSync(BEFORE, "utf8"));
@@ -62,7 +73,7 @@ for (const look of looks) {
         if (GUIDE && look.name === "phone" && pictured.phone) writeFileSync(join(GUIDE, `${name}.png`), shot);
         const known = before[name];
         if (!GUIDE && known) {
-          expect.soft(difference(known, taken[name]), `${name} looks otherwise: ${OUT}`).toBeLessThanOrEqual(MOST);
+          expect.soft(difference(known, taken[name]), `${name} looks otherwise: ${OUT}`).toBeLessThanOrEqual(look.most);
         }
       });
     }
@@ -88,8 +99,8 @@ test("another page and other colours are another picture, and another reading is
   const thumbnails: Thumbnail[] = [];
   for (const shot of shots) thumbnails.push(await thumbnailOf(page, shot));
   const [known, reading, dark, empty] = thumbnails as [Thumbnail, Thumbnail, Thumbnail, Thumbnail];
-  expect(difference(known, reading)).toBeLessThan(MOST / 2);
-  expect(difference(known, dark)).toBeGreaterThan(MOST * 2);
-  expect(difference(known, empty)).toBeGreaterThan(MOST * 2);
+  expect(difference(known, reading)).toBeLessThan(0.05);
+  expect(difference(known, dark)).toBeGreaterThan(0.2);
+  expect(difference(known, empty)).toBeGreaterThan(0.2);
   expect(difference(known, { ...known, columns: 3 })).toBe(1);
 });
