@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Books } from "../api/types";
+import { sendingLine, uuid7 } from "../ui/curl";
 import { checkNewPassword } from "../ui/newPassword";
 import { nameOfAgent } from "./account/agent";
 import { detailOf, whoOf } from "./audit/record";
@@ -7,7 +8,6 @@ import { ranked, verdictOf } from "./books/balance";
 import { forecastOf } from "./books/forecast";
 import { outcomeText, parseBody } from "./dead-letters/letters";
 import { nameOf, spanOf, withSpan } from "./device/range";
-import { curlLine, quote, splitTags, uuid7 } from "./fleet/firstEvent";
 import { checkSetup, suggestTenantId } from "./setup/setupForm";
 import { explainRefusal } from "./sign-in/refusal";
 
@@ -75,8 +75,7 @@ describe("the verdict of the books", () => {
 
 describe("the first reading of a new device", () => {
   it("survives a shell, whatever the id", () => {
-    expect(quote("it's")).toBe("'it'\\''s'");
-    const line = curlLine({ origin: "http://h", key: "tsk_1", deviceId: "d'1", eventId: "e", now: new Date(0) });
+    const line = sendingLine({ origin: "http://h", key: "tsk_1", deviceId: "d'1", now: new Date(0) });
     expect(line).toContain("'Authorization: Bearer tsk_1'");
     expect(line).toContain("d'\\''1");
   });
@@ -84,10 +83,6 @@ describe("the first reading of a new device", () => {
   it("gets an id of version 7 that carries its time", () => {
     const id = uuid7(0x0123456789ab, new Uint8Array(10).fill(255));
     expect(id).toBe("01234567-89ab-7fff-bfff-ffffffffffff");
-  });
-
-  it("takes tags once each", () => {
-    expect(splitTags(" a, b,,a ")).toEqual(["a", "b"]);
   });
 });
 

@@ -13,7 +13,7 @@ export function randomText(): string {
 /** Sends one reading; sent twice as it stands, it is the same event and stored once. */
 export function sendingLine(given: { origin: string; key: string; deviceId: string; now: Date }): string {
   const body = {
-    eventId: randomText(),
+    eventId: uuid7(given.now.getTime()),
     deviceId: given.deviceId,
     recordedAt: given.now.toISOString(),
     type: "temperature",
@@ -44,4 +44,15 @@ export function enrolmentLine(given: { origin: string; token: string; deviceId: 
     `-H ${quoted("Content-Type: application/json")}`,
     `-d ${quoted(JSON.stringify(body))}`,
   ].join(" \\\n  ");
+}
+
+/** A random id of 128 bits in UUID version 7 layout: its time in front keeps the store's index compact. */
+export function uuid7(now: number, random: Uint8Array = crypto.getRandomValues(new Uint8Array(10))): string {
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 6; i += 1) bytes[i] = Math.floor(now / 2 ** (8 * (5 - i))) % 256;
+  bytes.set(random.subarray(0, 10), 6);
+  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

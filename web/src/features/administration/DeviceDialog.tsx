@@ -7,6 +7,7 @@ import { messageOf } from "../../api/errors";
 import type { Device } from "../../api/types";
 import { sendingLine } from "../../ui/curl";
 import { Failure } from "../../ui/Failure";
+import { tagsOf } from "../../ui/tags";
 import { ShownOnce } from "./ShownOnce";
 
 /** Changes a device, or creates one and its first key. */
@@ -31,7 +32,7 @@ export function DeviceDialog({ device, onClose }: { device: Device | null; onClo
     event.preventDefault();
     setChecked(true);
     if (missing) return;
-    const tags = [...new Set(form.tags.split(",").map((tag) => tag.trim()))].filter(Boolean);
+    const tags = tagsOf(form.tags);
     const about = { label: form.label.trim() || deviceId, location: form.location.trim(), tags };
     if (device) change.mutate({ deviceId: device.deviceId, change: about }, { onSuccess: onClose });
     else {

@@ -53,7 +53,7 @@ export function KeysSection() {
       {rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
         <section className="card table-scroll tall" tabIndex={0} aria-label={t("keys.title")}>
-          <table className="table stacked">
+          <table className="table">
             <thead>
               <tr>
                 <th scope="col">{t("keys.name")}</th>

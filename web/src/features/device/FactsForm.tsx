@@ -5,7 +5,7 @@ import { useChangeDevice } from "../../api/deviceChange";
 import { messageOf } from "../../api/errors";
 import type { Device } from "../../api/types";
 import { Failure } from "../../ui/Failure";
-import { tagsOf } from "./tags";
+import { tagsOf } from "../../ui/tags";
 
 /** Label, location and tags of a device. What is typed stays until it is saved or given up. */
 export function FactsForm({ device, onClose }: { device: Device; onClose(): void }) {

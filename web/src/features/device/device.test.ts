@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Bucket, KeyView } from "../../api/types";
+import { tagsOf } from "../../ui/tags";
 import { chartsOf, keyOfType, MOST_CHARTS, shownOf, toggled, withShown } from "./address";
 import { bucketsCsv, fileName } from "./bucketsCsv";
 import { otherLine, otherPeriod, valueNear } from "./compare";
 import { isGood, keyState } from "./keyState";
 import { lateOf, numericPoints, summaryOf } from "./seriesPoints";
-import { tagsOf } from "./tags";
 import { arrivedAt, zoomedFrom, zoomedOut } from "./zoomHistory";
 
 const bucket = (start: string, more: Partial<Bucket> = {}): Bucket => ({

@@ -7,9 +7,10 @@ import { messageOf } from "../../api/errors";
 import { useLive } from "../../api/liveHub";
 import type { Device, IssuedKey, LiveEvent } from "../../api/types";
 import { Copyable } from "../../ui/Copyable";
+import { sendingLine } from "../../ui/curl";
 import { Failure } from "../../ui/Failure";
 import { formatReading } from "../../ui/format";
-import { curlLine, splitTags, uuid7 } from "./firstEvent";
+import { tagsOf } from "../../ui/tags";
 
 /** Creates a device and its first key, shows how to send with it, and waits for the first reading. */
 export function AddDevice({ onClose }: { onClose(): void }) {
@@ -59,7 +60,7 @@ function DeviceForm({ onCreated, onClose }: { onCreated(device: Device): void; o
   const create = useCreateDevice();
   const change = (part: Partial<typeof form>) => setForm((before) => ({ ...before, ...part }));
   const deviceId = form.deviceId.trim();
-  const tags = splitTags(form.tags);
+  const tags = tagsOf(form.tags);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -128,11 +129,10 @@ function DeviceForm({ onCreated, onClose }: { onCreated(device: Device): void; o
 function FirstKey({ device, issued, onClose }: { device: Device; issued: IssuedKey; onClose(): void }) {
   const { t } = useTranslation("fleet");
   const [line] = useState(() =>
-    curlLine({
+    sendingLine({
       origin: window.location.origin,
       key: issued.key,
       deviceId: device.deviceId,
-      eventId: uuid7(Date.now()),
       now: new Date(),
     }),
   );

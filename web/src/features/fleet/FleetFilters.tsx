@@ -18,7 +18,7 @@ export function FleetFilters(props: {
   onChange(view: View, typing?: boolean): void;
   onLeaveSearch(): void;
 }) {
-  const { t } = useTranslation("fleet");
+  const { t } = useTranslation(["fleet", "ui"]);
   const { view, fleet, onChange } = props;
   const [text, setText] = useState(view.q);
   const told = useRef(view.q);
@@ -113,7 +113,7 @@ export function FleetFilters(props: {
 
 /** What the list is filtered by, each to be taken back. */
 function Chosen({ view, onChange }: { view: View; onChange(view: View): void }) {
-  const { t } = useTranslation("fleet");
+  const { t } = useTranslation(["fleet", "ui"]);
   return (
     <div className="chosen">
       {view.q && <Chip name={t("filter.words", { words: view.q })} onRemove={() => onChange({ ...view, q: "" })} />}
@@ -121,7 +121,7 @@ function Chosen({ view, onChange }: { view: View; onChange(view: View): void }) 
         view[choice].map((value) => (
           <Chip
             key={`${choice} ${value}`}
-            name={choice === "status" ? t(`status.${value as DeviceStatus}`) : value || t("group.none")}
+            name={choice === "status" ? t(`ui:status.${value as DeviceStatus}`) : value || t("group.none")}
             onRemove={() => onChange({ ...view, [choice]: toggled<string>(view[choice], value) })}
           />
         )),
@@ -134,7 +134,7 @@ function Chosen({ view, onChange }: { view: View; onChange(view: View): void }) 
 }
 
 function Chip({ name, onRemove }: { name: string; onRemove(): void }) {
-  const { t } = useTranslation("fleet");
+  const { t } = useTranslation(["fleet", "ui"]);
   return (
     <button type="button" className="chip" onClick={onRemove} aria-label={t("filter.remove", { name })}>
       {name}

@@ -12,7 +12,7 @@ export function StatusRollUp(props: {
   chosen: DeviceStatus[];
   onToggle(status: DeviceStatus): void;
 }) {
-  const { t } = useTranslation("fleet");
+  const { t } = useTranslation(["fleet", "ui"]);
   return (
     <fieldset className="roll-up">
       <legend className="roll-up-legend">{t("rollUp.title")}</legend>
@@ -25,12 +25,12 @@ export function StatusRollUp(props: {
           data-testid={`roll-up-${status}`}
           data-count={props.counts?.[status]}
           aria-pressed={props.chosen.includes(status)}
-          title={t(`meaning.${status}`)}
+          title={t(`ui:statusMeaning.${status}`)}
           onClick={() => props.onToggle(status)}
         >
           <span className="roll-up-count">{props.counts ? formatCount(props.counts[status]) : NO_COUNT}</span>
           <span className="status" data-status={status}>
-            {t(`status.${status}`)}
+            {t(`ui:status.${status}`)}
           </span>
         </button>
       ))}
@@ -40,15 +40,15 @@ export function StatusRollUp(props: {
 
 /** The same of one location, small. */
 export function SmallRollUp({ counts }: { counts: StatusCounts }) {
-  const { t } = useTranslation("fleet");
+  const { t } = useTranslation(["fleet", "ui"]);
   return (
     <span className="small-roll-up">
       {statuses
         .filter((status) => counts[status] > 0)
         .map((status) => (
-          <span key={status} className="status" data-status={status} title={t(`status.${status}`)}>
+          <span key={status} className="status" data-status={status} title={t(`ui:status.${status}`)}>
             {formatCount(counts[status])}
-            <span className="visually-hidden"> {t(`status.${status}`)}</span>
+            <span className="visually-hidden"> {t(`ui:status.${status}`)}</span>
           </span>
         ))}
     </span>
