@@ -103,7 +103,9 @@ class Fuzzer:
             is_repeatable = route.startswith(("GET", "PATCH"))
             if not is_repeatable or rng.random() < 0.6:
                 self._in_path(swap)
-        if template is not None:
+        if route == LIVE:
+            kinds += [self._in_query, self._in_query, self._in_body]
+        elif template is not None:
             kinds += [self._in_body] * 3
         if "cursor" in self._parameters(route):
             kinds += [self._in_query] * 3
