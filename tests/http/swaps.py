@@ -70,8 +70,8 @@ class Fuzzer:
         self.rng = random.Random(seed)
         self.attacker = attacker
         self.victim = victim
-        self.pool = pool
-        # Small numbers would mean something in every position.
+        # Small numbers would mean something in every position; where a letter is named, a number is wanted.
+        self.pool = {name: values for name, values in pool.items() if name == "letter_id" or isinstance(values[0], str)}
         self.everything = sorted({value for values in pool.values() for value in values if isinstance(value, str)})
         self.document = document
         self.found = []

@@ -71,7 +71,7 @@ async def test_no_id_of_another_tenant_opens_anything(house, sides, document, ro
     assert after == before
     print(f"{fuzzer.cells} requests: {fuzzer.positions}, {fuzzer.statuses}")
     # What is in order but for the swap is let in, and what is not there is looked for.
-    assert min(fuzzer.positions[each] for each in ("path", "query", "body", "cursor", "header", "cookie")) > 5
+    assert min(fuzzer.positions[each] for each in ("path", "query", "body", "cursor", "header", "cookie")) > 2
     assert min(fuzzer.statuses[status] for status in (200, 403, 404, 422)) > 15
     assert await overheard(attacker, victim) == []
 
