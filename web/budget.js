@@ -7,7 +7,7 @@ import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
-/** Bytes, gzipped. The first is a promise of the README. */
+/** Bytes, gzipped. */
 export const BUDGETS = { js: 250_000, css: 40_000, html: 5_000 };
 
 /** Every file that `index.html` needs at once: its scripts, what they import statically, its style sheets. */
