@@ -2,8 +2,10 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
+import sys
 
 import pytest
 from deploy.local.process import free_port
@@ -14,7 +16,7 @@ from .processes import Server
 
 RUNNER = WEB / "node_modules" / "@playwright" / "test" / "cli.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-RUN_S = 600
+RUN_S = 1_200
 
 
 def program(*names: str) -> str:
@@ -73,7 +75,22 @@ def browse(folder, *arguments, environment=None):
 
 
 @pytest.fixture
-def visited(server, provider):
+def empty(server):
+    """The owner of a tenant that has no devices."""
+    owner = {"email": "owner@campus.example", "password": secrets.token_urlsafe(12)}
+    verbs = (
+        ("tenants", "create", "campus", "--name", "Campus"),
+        ("users", "create", owner["email"], "--role", "owner", "--tenant", "campus", "--password", owner["password"]),
+    )
+    for verb in verbs:
+        command = [sys.executable, "-m", "telemetry_slice", *verb, "--data", server.folder / "data"]
+        done = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return owner
+
+
+@pytest.fixture
+def visited(server, provider, empty):
     """What the browser's tests are told of the running server."""
     tenant, other = server.demo["tenants"]["acme-123"], server.demo["tenants"]["beta-456"]
     return {
@@ -84,6 +101,8 @@ def visited(server, provider):
         "PAGE_PROVIDER": provider.issuer,
         "PAGE_OTHER_EMAIL": other["user"]["email"],
         "PAGE_OTHER_PASSWORD": other["user"]["password"],
+        "PAGE_EMPTY_EMAIL": empty["email"],
+        "PAGE_EMPTY_PASSWORD": empty["password"],
     }
 
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "@playwright/test";
 import { inspect, watch } from "../e2e/inspect";
-import { other, signIn, url } from "./server";
+import { empty, signIn, url } from "./server";
 
 let complaints: string[];
 
@@ -28,7 +28,7 @@ test("the day of an administrator: 500 devices, their keys, an invitation, and a
   const keys =
     await test.step("a list is looked at, imported without the bad row, and its keys are handed out", async () => {
       await page.goto(`${url}/administration`);
-      await signIn(page, other.password, other.email);
+      await signIn(page, empty.password, empty.email);
       await page.getByRole("button", { name: "Import a list" }).click();
       const file = { name: "meters.csv", mimeType: "text/csv", buffer: Buffer.from(list(500)) };
       await page.getByLabel("Drop a file here").setInputFiles(file);
@@ -99,10 +99,10 @@ test("the day of an administrator: 500 devices, their keys, an invitation, and a
 
   await test.step("the settings and the books are there, in German too", async () => {
     await places.getByRole("link", { name: "Settings" }).click();
-    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Beta Industries");
+    await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Campus");
     await inspect(page);
     await page.goto(`${url}/account`);
-    await page.getByLabel("Language", { exact: true }).selectOption("de");
+    await page.getByRole("region", { name: "Language and times" }).getByLabel("Language").selectOption("de");
     await expect(page.getByRole("heading", { name: "Ihr Konto" })).toBeVisible();
     await page.goto(`${url}/books`);
     await expect(page.getByRole("heading", { name: "Die Bücher gehen auf" })).toBeVisible();

@@ -67,6 +67,7 @@ test("an operator finds the boiler that fails, looks at the failure, and shares 
     await page.goto(`${url}/devices`);
     await signIn(page);
     await page.getByRole("searchbox").fill(DEVICE);
+    await expect(page.getByTestId("device-row")).toHaveCount(1);
     await page.getByRole("link", { name: DEVICE }).click();
     await expect(page.getByRole("heading", { level: 1, name: DEVICE })).toBeVisible();
   });

@@ -23,6 +23,8 @@ export const email = given("PAGE_EMAIL");
 export const password = given("PAGE_PASSWORD");
 /** The owner of another tenant there. */
 export const other = { email: given("PAGE_OTHER_EMAIL"), password: given("PAGE_OTHER_PASSWORD") };
+/** The owner of a third tenant, which has no devices of its own at first. */
+export const empty = { email: given("PAGE_EMPTY_EMAIL"), password: given("PAGE_EMPTY_PASSWORD") };
 /** Address of the provider of OpenID Connect that the server knows as «The company». */
 export const provider = given("PAGE_PROVIDER");
 const gatewayKey = given("PAGE_GATEWAY_KEY");
