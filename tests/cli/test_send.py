@@ -191,7 +191,7 @@ def test_an_outage_is_outlived(served, receiver, csv_file, send):
     results = []
     sender = threading.Thread(target=lambda: results.append(send(path)))
     sender.start()
-    until(lambda: len(receiver.events) >= 1000)
+    until(lambda: len(receiver.events) >= 1000 and receiver.most_in_flight > 1)
     served.stop()
     kept = len(receiver.events)
     receiver.delay_s = 0.0
