@@ -1,7 +1,7 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import type { LineColumns } from "./lines";
+import { lookOf, useWidth, valueRange } from "./plot";
 import { timeLabels } from "./timeAxis";
 
 /** How many lines are told apart by colour; further ones begin again, dashed. */
@@ -28,17 +28,8 @@ export function LinesChart(props: LinesChartProps) {
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  const [width, setWidth] = useState(0);
+  const width = useWidth(container);
   const lines = columns.length - 1;
-
-  useEffect(() => {
-    const element = container.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    observer.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => observer.disconnect();
-  }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read from the style sheet of this scheme
   useEffect(() => {
@@ -67,14 +58,7 @@ function optionsFor(
   lines: number,
   latest: { readonly current: LinesChartProps },
 ): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis = {
-    stroke: colour("--page-muted"),
-    font: `12px ${style.fontFamily}`,
-    grid: { stroke: colour("--page-grid"), width: 1 },
-    ticks: { show: false },
-  };
+  const { colour, axis } = lookOf(element);
   return {
     width,
     height,
@@ -104,10 +88,4 @@ function optionsFor(
     ],
     hooks: { setCursor: [(chart) => latest.current.onHover?.(chart.cursor.idx ?? null)] },
   };
-}
-
-function valueRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
-  const margin = high > low ? (high - low) * 0.08 : Math.max(Math.abs(high) * 0.1, 0.5);
-  return [low - margin, high + margin];
 }

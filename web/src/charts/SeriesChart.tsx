@@ -1,6 +1,5 @@
-import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { type Ref, useEffect, useImperativeHandle, useRef } from "react";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import { shownTimeZone, useLocale } from "../texts/locale";
 import type { BandColumns } from "./band";
 import type { ChartGroup } from "./ChartGroup";
@@ -8,6 +7,7 @@ import { listen } from "./gestures";
 import type { Marks } from "./marks";
 import { optionsFor } from "./options";
 import { type Caption, pictureOf } from "./picture";
+import { useWidth } from "./plot";
 import type { View } from "./view";
 
 /** What a chart can be asked for. */
@@ -44,25 +44,16 @@ export interface SeriesChartProps {
   ref?: Ref<ChartHandle>;
 }
 
-/** Average line inside a band from minimum to maximum. The only place that makes a chart of uPlot's. */
+/** Average line inside a band from minimum to maximum. */
 export function SeriesChart(props: SeriesChartProps) {
   const { columns, from, to, label, height, scheme, marks, group } = props;
   const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  const [width, setWidth] = useState(0);
+  const width = useWidth(container);
   const { language } = useLocale();
   const zone = shownTimeZone();
-
-  useEffect(() => {
-    const element = container.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    observer.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => observer.disconnect();
-  }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: colours, words and zone are read while the chart is made
   useEffect(() => {

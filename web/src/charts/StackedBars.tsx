@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import { lookOf, useWidth } from "./plot";
 import { timeLabels } from "./timeAxis";
 
 interface StackedLayer {
@@ -32,17 +32,8 @@ export function StackedBars(props: StackedBarsProps) {
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  const [width, setWidth] = useState(0);
+  const width = useWidth(container);
   const kinds = layers.map((layer) => layer.colour).join();
-
-  useEffect(() => {
-    const element = container.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    observer.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => observer.disconnect();
-  }, []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read from the style sheet of this scheme
   useEffect(() => {
@@ -90,14 +81,7 @@ function optionsFor(
   height: number,
   latest: { readonly current: StackedBarsProps },
 ): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis = {
-    stroke: colour("--page-muted"),
-    font: `12px ${style.fontFamily}`,
-    grid: { stroke: colour("--page-grid"), width: 1 },
-    ticks: { show: false },
-  };
+  const { colour, axis } = lookOf(element);
   // To the right of where it begins; the gap keeps neighbours apart.
   const paths = uPlot.paths.bars?.({ align: 1, size: [1, Number.POSITIVE_INFINITY], gap: width < 500 ? 1 : 2 });
   return {

@@ -1,6 +1,7 @@
 import type uPlot from "uplot";
 import { isolatedPoints } from "./band";
 import { drawOver, drawUnder, rangeOf } from "./marks";
+import { lookOf, valueRange } from "./plot";
 import type { SeriesChartProps } from "./SeriesChart";
 import { timeLabels, timeTicks } from "./timeAxis";
 
@@ -14,15 +15,7 @@ export function optionsFor(
   height: number,
   latest: { readonly current: SeriesChartProps },
 ): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `12px ${style.fontFamily}`;
-  const axis = {
-    stroke: colour("--page-muted"),
-    font,
-    grid: { stroke: colour("--page-grid"), width: 1 },
-    ticks: { show: false },
-  };
+  const { colour, axis } = lookOf(element);
   const line = colour("--chart-line");
   // Thin edges: a spike that is one reading wide is seen, too.
   const edge = { stroke: colour("--chart-edge"), width: 0.75, points: { show: false } };
@@ -120,12 +113,4 @@ function withOther(
   const other = marks?.other && min != null && max != null ? rangeOf(marks.other, min, max) : null;
   if (!other) return [low, high];
   return [low === null ? other[0] : Math.min(low, other[0]), high === null ? other[1] : Math.max(high, other[1])];
-}
-
-/** Some air around the values; a flat line sits in the middle. */
-function valueRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
-  const spread = high - low;
-  const margin = spread > 0 ? spread * 0.08 : Math.max(Math.abs(high) * 0.1, 0.5);
-  return [low - margin, high + margin];
 }
