@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 import { formatCount, formatReading, formatRelative } from "../ui/format";
+import { Scrollable } from "../ui/Scrollable";
 import { StatusBadge } from "../ui/StatusBadge";
 import { type BodyProps, Nothing } from "./PanelView";
 import { keyOf, type Shown } from "./values";
@@ -14,8 +15,7 @@ export function TablePanel({ answer, now, deviceLink, panel }: BodyProps) {
   const { t } = useTranslation("dashboards");
   if (answer.latest.length === 0) return <Nothing />;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section className="panel-scroll" tabIndex={0} aria-label={panel.title || t("kind.table")}>
+    <Scrollable className="panel-scroll" label={panel.title || t("kind.table")}>
       <table className="panel-table">
         <thead>
           <tr>
@@ -46,7 +46,7 @@ export function TablePanel({ answer, now, deviceLink, panel }: BodyProps) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scrollable>
   );
 }
 
@@ -57,8 +57,7 @@ export function LocationsPanel({ answer, panel }: BodyProps) {
   const { t } = useTranslation("dashboards");
   if (answer.locations.length === 0) return <Nothing />;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section className="panel-scroll" tabIndex={0} aria-label={panel.title || t("kind.locations")}>
+    <Scrollable className="panel-scroll" label={panel.title || t("kind.locations")}>
       <ul className="locations">
         {answer.locations.map((place) => (
           <li key={place.location} className="location">
@@ -75,7 +74,7 @@ export function LocationsPanel({ answer, panel }: BodyProps) {
           </li>
         ))}
       </ul>
-    </section>
+    </Scrollable>
   );
 }
 
@@ -84,8 +83,7 @@ export function AttentionPanel({ answer, now, deviceLink, panel }: BodyProps) {
   const { t } = useTranslation("dashboards");
   if (answer.attention.length === 0) return <p className="panel-nothing panel-good">{t("panel.allHeard")}</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section className="panel-scroll" tabIndex={0} aria-label={panel.title || t("kind.attention")}>
+    <Scrollable className="panel-scroll" label={panel.title || t("kind.attention")}>
       <ul className="locations">
         {answer.attention.map((device) => (
           <li key={device.deviceId} className="location">
@@ -100,6 +98,6 @@ export function AttentionPanel({ answer, now, deviceLink, panel }: BodyProps) {
           </li>
         ))}
       </ul>
-    </section>
+    </Scrollable>
   );
 }

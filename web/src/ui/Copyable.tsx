@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Icon } from "./Icon";
+import { Scrollable } from "./Scrollable";
 
 /** Text to take along, with a button that copies it. */
 export function Copyable({ label, text, testId }: { label: string; text: string; testId?: string }) {
@@ -32,10 +33,9 @@ export function Copyable({ label, text, testId }: { label: string; text: string;
           </span>
         </Button>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
-      <section className="copyable-text" tabIndex={0} aria-label={label}>
+      <Scrollable className="copyable-text" label={label}>
         <pre data-testid={testId}>{text}</pre>
-      </section>
+      </Scrollable>
     </div>
   );
 }

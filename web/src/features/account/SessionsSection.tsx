@@ -5,6 +5,7 @@ import { useEndSession, useSessions, useSignOutEverywhere } from "../../api/sess
 import { Failure } from "../../ui/Failure";
 import { formatRelative, formatTime } from "../../ui/format";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { useNow } from "../../ui/useNow";
 import { nameOfAgent } from "./agent";
 
@@ -31,8 +32,7 @@ export function SessionsSection() {
       {sessions.isError && <Failure message={messageOf(sessions.error)} onRetry={() => void sessions.refetch()} />}
       {sessions.isPending && <Rows label={t("sessions.loading")} count={2} />}
       {sessions.data && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="table-scroll" tabIndex={0} aria-label={t("sessions.table")}>
+        <Scrollable className="table-scroll" label={t("sessions.table")}>
           <table className="table">
             <thead>
               <tr>
@@ -74,7 +74,7 @@ export function SessionsSection() {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
     </section>
   );

@@ -12,6 +12,7 @@ import { Failure } from "../../ui/Failure";
 import { formatRelative } from "../../ui/format";
 import { Icon } from "../../ui/Icon";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { useNow } from "../../ui/useNow";
 import { useTitle } from "../../ui/useTitle";
 import { DeviceDialog } from "./DeviceDialog";
@@ -70,8 +71,7 @@ export function DevicesSection() {
         </div>
       )}
       {rows.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label={t("devices.title")}>
+        <Scrollable className="card table-scroll tall" label={t("devices.title")}>
           <table className="table">
             <thead>
               <tr>
@@ -134,7 +134,7 @@ export function DevicesSection() {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
       {devices.hasNextPage && (
         <div className="more">

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount } from "../../ui/format";
+import { Scrollable } from "../../ui/Scrollable";
 import { columns, type Mapping, type PreviewRow } from "./deviceList";
 
 const SHOWN = 100;
@@ -26,8 +27,7 @@ export function ImportPreview({ rows, mapping }: { rows: PreviewRow[]; mapping: 
           {t("import.onlyFaults", { count: faulty.length, number: formatCount(faulty.length) })}
         </label>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys */}
-      <section className="table-scroll import-preview" tabIndex={0} aria-label={t("import.preview")}>
+      <Scrollable className="table-scroll import-preview" label={t("import.preview")}>
         <table className="table">
           <thead>
             <tr>
@@ -67,7 +67,7 @@ export function ImportPreview({ rows, mapping }: { rows: PreviewRow[]; mapping: 
             ))}
           </tbody>
         </table>
-      </section>
+      </Scrollable>
       {wanted.length > shown.length && (
         <p className="muted small">
           {t("import.rest", { count: wanted.length - shown.length, number: formatCount(wanted.length - shown.length) })}

@@ -10,6 +10,7 @@ import { Failure } from "../../ui/Failure";
 import { formatRelative, formatTime } from "../../ui/format";
 import { Icon } from "../../ui/Icon";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { useNow } from "../../ui/useNow";
 import { useTitle } from "../../ui/useTitle";
 import { IssueKeyDialog } from "./IssueKeyDialog";
@@ -51,8 +52,7 @@ export function KeysSection() {
         </div>
       )}
       {rows.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label={t("keys.title")}>
+        <Scrollable className="card table-scroll tall" label={t("keys.title")}>
           <table className="table">
             <thead>
               <tr>
@@ -76,7 +76,7 @@ export function KeysSection() {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
       {hidden > 0 && (
         <div className="more">

@@ -10,6 +10,7 @@ import { Failure } from "../../ui/Failure";
 import { formatTime } from "../../ui/format";
 import { Icon } from "../../ui/Icon";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { Select } from "../../ui/Select";
 import { useTitle } from "../../ui/useTitle";
 import { Invitations } from "./Invitations";
@@ -40,8 +41,7 @@ export function PeopleSection({ me }: { me: Me }) {
       {change.isError && <Failure message={messageOf(change.error)} />}
       {users.isPending && <Rows label={t("people.loading")} />}
       {users.data && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label={t("people.title")}>
+        <Scrollable className="card table-scroll tall" label={t("people.title")}>
           <table className="table stacked">
             <thead>
               <tr>
@@ -64,7 +64,7 @@ export function PeopleSection({ me }: { me: Me }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
       <Invitations />
       <RoleWords />

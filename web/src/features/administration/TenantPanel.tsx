@@ -7,6 +7,7 @@ import type { Tenant } from "../../api/types";
 import { Copyable } from "../../ui/Copyable";
 import { Failure } from "../../ui/Failure";
 import { formatCount } from "../../ui/format";
+import { Scrollable } from "../../ui/Scrollable";
 import { EraseTenant } from "./EraseTenant";
 import { TenantChange } from "./TenantChange";
 
@@ -40,8 +41,7 @@ function TenantFigures({ tenant }: { tenant: Tenant }) {
     <div>
       {failed && <Failure message={messageOf(failed)} />}
       {ever.data && !ever.data.balanced && <Failure message={t("figures.unbalanced")} />}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys */}
-      <section className="table-scroll" tabIndex={0} aria-label={t("figures.title")}>
+      <Scrollable className="table-scroll" label={t("figures.title")}>
         <table className="table" data-testid="tenant-figures">
           <thead>
             <tr>
@@ -71,7 +71,7 @@ function TenantFigures({ tenant }: { tenant: Tenant }) {
             ))}
           </tbody>
         </table>
-      </section>
+      </Scrollable>
     </div>
   );
 }

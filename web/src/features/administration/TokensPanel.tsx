@@ -9,6 +9,7 @@ import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { formatCount, formatRelative, formatTime } from "../../ui/format";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { useNow } from "../../ui/useNow";
 import { NewTokenDialog } from "./NewTokenDialog";
 
@@ -42,8 +43,7 @@ export function TokensPanel() {
         </div>
       )}
       {rows.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label={t("tokens.title")}>
+        <Scrollable className="card table-scroll tall" label={t("tokens.title")}>
           <table className="table">
             <thead>
               <tr>
@@ -85,7 +85,7 @@ export function TokensPanel() {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
       {creating && <NewTokenDialog onClose={() => setCreating(false)} />}
       {revoked && (

@@ -8,6 +8,7 @@ import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { formatTimeShort } from "../../ui/format";
 import { Rows } from "../../ui/Rows";
+import { Scrollable } from "../../ui/Scrollable";
 import { Select } from "../../ui/Select";
 import { useNow } from "../../ui/useNow";
 import { useTitle } from "../../ui/useTitle";
@@ -69,8 +70,7 @@ export function AuditPage({ of = "tenant" }: { of?: AuditOf }) {
         </div>
       )}
       {records.length > 0 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-        <section className="card table-scroll tall" tabIndex={0} aria-label={t("table")}>
+        <Scrollable className="card table-scroll tall" label={t("table")}>
           <table className="table">
             <thead>
               <tr>
@@ -88,7 +88,7 @@ export function AuditPage({ of = "tenant" }: { of?: AuditOf }) {
               ))}
             </tbody>
           </table>
-        </section>
+        </Scrollable>
       )}
       {audit.hasNextPage && (
         <div className="more">

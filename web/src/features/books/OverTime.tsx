@@ -9,6 +9,7 @@ import { shownTimeZone } from "../../texts/locale";
 import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { formatCount, formatNumber, formatTime } from "../../ui/format";
+import { Scrollable } from "../../ui/Scrollable";
 import { useNow } from "../../ui/useNow";
 import { ranked } from "./balance";
 import { barsOf, byReason, type Counts, countsOf, isStretchName, percent, stretches, totalOf } from "./history";
@@ -163,8 +164,7 @@ function Rates({ whole, steps }: { whole: Counts; steps: Parameters<typeof count
 function Table({ counts, edges }: { counts: Counts[]; edges: number[] }) {
   const { t } = useTranslation("books");
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: who uses no mouse scrolls it with the keys
-    <section className="table-scroll" tabIndex={0} aria-label={t("overTime.table")}>
+    <Scrollable className="table-scroll" label={t("overTime.table")}>
       <table className="table">
         <thead>
           <tr>
@@ -189,6 +189,6 @@ function Table({ counts, edges }: { counts: Counts[]; edges: number[] }) {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scrollable>
   );
 }
