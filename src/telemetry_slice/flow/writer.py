@@ -59,7 +59,12 @@ class Writer:
             except UnavailableError as error:
                 await self._retry(messages, error)
             else:
-                await asyncio.gather(*(self._try_to_settle(part) for part in parts))
+                # One part, which is the rule, goes ahead of what waits to run; a task would go behind it.
+                await (
+                    self._try_to_settle(parts[0])
+                    if len(parts) == 1
+                    else asyncio.gather(*(self._try_to_settle(part) for part in parts))
+                )
             early_s = began + self._gather_s - loop.time()
             if early_s > 0 and SMALL * sum(message.event_count for message in messages) < self._max_events:
                 await asyncio.sleep(early_s)

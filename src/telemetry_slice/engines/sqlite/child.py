@@ -39,6 +39,8 @@ from .merge import IDLE_ROWS, MERGE_ROWS, STEP_ROWS, Merger
 CHECKPOINT_PAGES = 2_000
 IDLE_S = 1.0
 ASIDE_S = 0.01
+LULL_S = 0.05
+"""So long nobody has called before merging goes on for its own sake: the next call would wait for a step's end."""
 
 _DATA_ERRORS = (
     apsw.ConstraintError,
@@ -139,19 +141,19 @@ class Child:
         elif self._checkpoint is None and self._wal_pages >= CHECKPOINT_PAGES:
             self._checkpoint = self._aside.run(_checkpoint)
         elif self._merger.active:
-            self._merge()
+            self._merge(idle=idle)
         elif not self._merger.planning and (rows >= MERGE_ROWS or (idle and rows >= IDLE_ROWS)):
             self._merger.begin()
         if self._merger.active:
-            return 0
+            return 0 if idle else LULL_S
         return ASIDE_S if self._merger.planning or self._checkpoint is not None else IDLE_S
 
-    def _merge(self) -> None:
-        while self._merger.active:
+    def _merge(self, *, idle: bool) -> None:
+        """The steps that are owed, and one more while nobody calls."""
+        while self._merger.active and (idle or self._owed_rows >= STEP_ROWS):
             self._appender.recent_rows -= self._merger.step()
             self._owed_rows = max(0.0, self._owed_rows - STEP_ROWS)
-            if not self._owed_rows:
-                break
+            idle = False
         self._rows_before = self._appender.recent_rows
 
     def close(self) -> None:

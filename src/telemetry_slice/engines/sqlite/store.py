@@ -101,6 +101,8 @@ class WriterProcess:
         finally:
             theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours)
+        # With no room to buffer uvloop sends at once, not when all that is ready has run: the child works meanwhile.
+        self._writer.transport.set_write_buffer_limits(0)
         self._started.set()
         try:
             while True:
