@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ParamSpec
 
 import structlog
@@ -119,10 +120,8 @@ class RedisBus:
                 tell(channel_of(batch.tenant), b"")
             return
         for batch, outcomes in zip(message.batches, settlement.outcomes, strict=False):
-            channel = channel_of(batch.tenant)
-            # Where nobody listened a moment ago it is only counted: who has come since then sees a gap.
-            body = b"" if channel in self._telling.unheard else encode_news(batch, outcomes, settlement.stored_us)
-            tell(channel, body)
+            said = partial(encode_news, batch, outcomes, settlement.stored_us)
+            self._telling.tell_of(channel_of(batch.tenant), len(batch), said)
 
     def listen(
         self, tenant: TenantNo, listener: StoredListener, hearing: HearingListener | None = None

@@ -24,6 +24,7 @@ MARKS = PREFIX + "marks:"
 CHANGES = PREFIX + "changes"
 COUNTS = (PREFIX + "{news}:epoch", PREFIX + "{news}:sequences")
 
+COUNTED, IF_UNHEARD = "counted", "unheard"
 TELL = Script("""
 local epoch = ARGV[2] ~= 'renew' and redis.call('GET', KEYS[1])
 if not epoch then
@@ -32,15 +33,21 @@ if not epoch then
 end
 local ears = {}
 for place = 3, #ARGV, 3 do
-  local channel, body = ARGV[place], ARGV[place + 2]
-  if ARGV[place + 1] == 'counted' then
+  local channel, mode, body = ARGV[place], ARGV[place + 1], ARGV[place + 2]
+  local listening = mode == 'unheard' and redis.call('PUBSUB', 'NUMSUB', channel)[2] or 0
+  if mode == 'unheard' and listening == 0 then
+    redis.call('HINCRBY', KEYS[2], channel, 1)
+  elseif mode == 'counted' then
     body = epoch .. ':' .. redis.call('HINCRBY', KEYS[2], channel, 1) .. '\\n' .. body
   end
-  ears[#ears + 1] = redis.call('PUBLISH', channel, body)
+  ears[#ears + 1] = mode == 'unheard' and listening or redis.call('PUBLISH', channel, body)
 end
 return ears
 """)
-"""(new epoch, 'renew' or '', then channel, 'counted' or '', body …) → how many listen to each."""
+"""(new epoch, 'renew' or '', then channel, mode, body …) → how many listen to each.
+
+The mode is `COUNTED`, '' for what is not counted, or `IF_UNHEARD`: counted where nobody listens, else nothing is done.
+"""
 
 MARK = Script("""
 local epoch = redis.call('GET', KEYS[1])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ...observe import NEWS_DROPPED
 from .connection import Argument, Outage, Server, keep_up, within
-from .news import COUNTS, TELL, new_epoch
+from .news import COUNTED, COUNTS, IF_UNHEARD, TELL, new_epoch
 
 ANSWER_S = 1.0
 PIECES_AT_ONCE = 64
@@ -15,9 +17,19 @@ BYTES_AT_ONCE = 1 << 20
 QUEUE_BYTES = 16 << 20
 PIECE_BYTES = 200
 """Counted for each piece besides its body."""
+EVENT_BYTES = 500
+"""Counted for each event of a piece that has no body yet."""
 RENEW_S = 1.0
 
-_Piece = tuple[str, bool, bytes]
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is told on a channel: a body, or what makes one if somebody listens when its turn comes."""
+
+    channel: str
+    mode: str
+    body: bytes | Callable[[], bytes]
+    size: int
 
 
 class Telling:
@@ -27,12 +39,12 @@ class Telling:
     server takes news again: then everybody knows that something is missing. So it is at the start, since the process
     before this one may have died with something untold.
 
-    Attributes:
-        unheard: channels to which nobody listened when something was last told on them.
+    Where nobody listened when something was last told, no body is made: the server is asked, and counts the piece if
+    still nobody listens; otherwise the piece is told next, with its body.
     """
 
     def __init__(self, server: Server, queue_bytes: int = QUEUE_BYTES) -> None:
-        self.unheard: set[str] = set()
+        self._unheard: set[str] = set()
         self._server = server
         self._queue_bytes = queue_bytes
         self._pieces: deque[_Piece] = deque()
@@ -61,12 +73,19 @@ class Telling:
 
     def tell(self, channel: str, body: bytes, *, counted: bool = True) -> None:
         """Never blocks, never raises."""
+        self._add(_Piece(channel, COUNTED if counted else "", body, len(body) + PIECE_BYTES))
+
+    def tell_of(self, channel: str, events: int, encode: Callable[[], bytes]) -> None:
+        """Tell of so many events what `encode` will say, which is called where somebody listens. As `tell`."""
+        self._add(_Piece(channel, COUNTED, encode, events * EVENT_BYTES + PIECE_BYTES))
+
+    def _add(self, piece: _Piece) -> None:
         if not self._connected or self._bytes > self._queue_bytes:
             self._untold = True
             NEWS_DROPPED.inc()
             return
-        self._pieces.append((channel, counted, body))
-        self._bytes += len(body) + PIECE_BYTES
+        self._pieces.append(piece)
+        self._bytes += piece.size
         self._arrived.set()
 
     def _drop(self) -> None:
@@ -91,25 +110,39 @@ class Telling:
                     self._untold = False
                     self._renewed_s = loop.time()
                 flat: list[Argument] = []
-                for channel, counted, body in pieces:
-                    flat += (channel, "counted" if counted else "", body)
+                for piece, body in pieces:
+                    flat += (piece.channel, piece.mode if body is not None else IF_UNHEARD, body or b"")
                 told = TELL.run(link, COUNTS, new_epoch(), "renew" if renew else "", *flat)
                 heard = await within(ANSWER_S, told)
                 self._outage.end()
-                for (channel, counted, _), ears in zip(pieces, heard, strict=True):
-                    if counted:
-                        (self.unheard.discard if ears else self.unheard.add)(channel)
+                self._learn([(piece, body is None, ears) for (piece, body), ears in zip(pieces, heard, strict=True)])
                 if not self._pieces and not self._untold:
                     self._arrived.clear()
         finally:
             self._connected = False
             await link.close()
 
-    def _take(self) -> list[_Piece]:
-        pieces: list[_Piece] = []
-        taken = 0
-        while self._pieces and len(pieces) < PIECES_AT_ONCE and taken < BYTES_AT_ONCE:
-            pieces.append(self._pieces.popleft())
-            taken += len(pieces[-1][2]) + PIECE_BYTES
-        self._bytes -= taken
-        return pieces
+    def _learn(self, told: list[tuple[_Piece, bool, int]]) -> None:
+        """Who listens where; what was not told because somebody does comes first, and has its body then."""
+        for piece, asked, ears in reversed(told):
+            if piece.mode == COUNTED:
+                (self._unheard.discard if ears else self._unheard.add)(piece.channel)
+            if asked and ears:
+                self._pieces.appendleft(piece)
+                self._bytes += piece.size
+
+    def _take(self) -> list[tuple[_Piece, bytes | None]]:
+        """The next pieces with their bodies; None for what is told only if nobody listens."""
+        taken: list[tuple[_Piece, bytes | None]] = []
+        size = 0
+        while self._pieces and len(taken) < PIECES_AT_ONCE and size < BYTES_AT_ONCE:
+            piece = self._pieces.popleft()
+            self._bytes -= piece.size
+            body: bytes | None
+            if isinstance(piece.body, bytes):
+                body = piece.body
+            else:
+                body = None if piece.channel in self._unheard else piece.body()
+            taken.append((piece, body))
+            size += len(body or b"") + PIECE_BYTES
+        return taken
