@@ -7,15 +7,19 @@ import os
 import random
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from telemetry_slice.engines.folder.lock import FolderLock
 from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.sql.readers import Readers
+from telemetry_slice.engines.sql.registry import Registry
 from telemetry_slice.engines.sqlite.files import REGISTRY, TELEMETRY
 from telemetry_slice.engines.sqlite.registry import open_database, open_registry
 from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
+from telemetry_slice.flow.access.provisioning import MAX_ROWS
 from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, meaning_of
 from telemetry_slice.model.times import DAY_US, MINUTE_US
 from telemetry_slice.ports.events import EventStore
@@ -25,29 +29,65 @@ from .events import DEVICES
 ROUND = 5
 
 
-async def fill(folder: Path, tenant_id: str, rows: int) -> float:
-    """Store `rows` readings over the last 24 hours, all devices in turn; seconds it took."""
+class Opened(NamedTuple):
+    """The databases of a data folder that no platform has open, and one of its tenants."""
+
+    registry: Registry
+    store: EventStore
+    tenant: TenantNo
+
+    async def register(self, names: Sequence[str]) -> dict[str, int]:
+        """Device id → its number, for devices that may be new."""
+        found = {}
+        for at in range(0, len(names), MAX_ROWS):
+            devices = await self.registry.devices.register(self.tenant, names[at : at + MAX_ROWS])
+            found |= {name: device.no for name, device in devices.items()}
+        return found
+
+
+@asynccontextmanager
+async def opened(folder: Path, tenant_id: str) -> AsyncIterator[Opened]:
+    """Open a data folder to be filled past HTTP and queue."""
     lock = FolderLock(folder)
     registry = open_registry(folder / REGISTRY, SystemClock())
     database = open_database(folder / TELEMETRY, name="fill")
     readers = Readers(database.reader)
-    process = WriterProcess(folder / TELEMETRY, 100_000)
+    process = WriterProcess(folder / TELEMETRY, 1_000_000)
     try:
         tenant = await registry.tenants.get(tenant_id)
         assert tenant is not None
-        names = [f"dev-{number:04d}" for number in range(DEVICES)]
-        numbers = {name: device.no for name, device in (await registry.devices.register(tenant.no, names)).items()}
         await process.start()
-        store = SqliteStore(process, readers)
-        began = time.perf_counter()
-        await fill_store(store, tenant.no, numbers, rows)
-        return time.perf_counter() - began
+        yield Opened(registry, SqliteStore(process, readers), tenant.no)
     finally:
         await process.stop()
         readers.close()
         database.close()
         registry.close()
         lock.release()
+
+
+async def fill(folder: Path, tenant_id: str, rows: int) -> float:
+    """Store `rows` readings over the last 24 hours, all devices in turn; seconds it took."""
+    async with opened(folder, tenant_id) as data:
+        numbers = await data.register([f"dev-{number:04d}" for number in range(DEVICES)])
+        began = time.perf_counter()
+        await fill_store(data.store, data.tenant, numbers, rows)
+        return time.perf_counter() - began
+
+
+def add(
+    batch: EventBatch, device: tuple[str, int], at_us: int, values: Mapping[str, tuple[str, float]], key: bytes
+) -> None:
+    """Add one event to a batch: its device's id and number, and by measurement its unit and value."""
+    name, number = device
+    measurements = tuple((type_, unit, int(Kind.NUMBER), value) for type_, (unit, value) in sorted(values.items()))
+    batch.keys.append(struct.pack(">Q", at_us // 1000 << 16 | 0x7000 | key[0]) + key[1:9])
+    batch.texts.append(None)
+    batch.devices.append(number)
+    batch.device_ids.append(name)
+    batch.recorded_us.append(at_us)
+    batch.meanings.append(meaning_of(name, at_us, measurements))
+    batch.measurements.append(measurements)
 
 
 async def fill_store(
@@ -74,18 +114,8 @@ def _messages(tenant: TenantNo, numbers: Mapping[str, int], rows: int) -> Iterat
         if recorded_us // MINUTE_US != minute:
             minute, minute_total = recorded_us // MINUTE_US, 0
         batch = EventBatch(tenant, recorded_us)
-        for name, number in numbers.items():
-            value = 20 + rnd.random() * 10
-            measurements = (("temperature", "C", int(Kind.NUMBER), value),)
-            batch.keys.append(
-                struct.pack(">Q", recorded_us // 1000 << 16 | 0x7000 | rnd.getrandbits(12)) + rnd.randbytes(8)
-            )
-            batch.texts.append(None)
-            batch.devices.append(number)
-            batch.device_ids.append(name)
-            batch.recorded_us.append(recorded_us)
-            batch.meanings.append(meaning_of(name, recorded_us, measurements))
-            batch.measurements.append(measurements)
+        for device in numbers.items():
+            add(batch, device, recorded_us, {"temperature": ("C", 20 + rnd.random() * 10)}, rnd.randbytes(9))
         total += len(batch)
         minute_total += len(batch)
         batch.total, batch.minute_total = total, minute_total

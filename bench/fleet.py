@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import random
-import struct
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, text
 
-from telemetry_slice.engines.folder.lock import FolderLock
-from telemetry_slice.engines.inprocess import SystemClock
 from telemetry_slice.engines.sql.fleet import (
     heard_statement,
     read_roster,
@@ -31,17 +28,14 @@ from telemetry_slice.engines.sql.fleet import (
     roster_tags_statement,
     sparkline_statement,
 )
-from telemetry_slice.engines.sql.readers import Readers
-from telemetry_slice.engines.sql.registry import Registry
 from telemetry_slice.engines.sql.rows import fetch_rows
 from telemetry_slice.engines.sqlite.files import REGISTRY, TELEMETRY
-from telemetry_slice.engines.sqlite.registry import open_database, open_registry
-from telemetry_slice.engines.sqlite.store import SqliteStore, WriterProcess
-from telemetry_slice.flow.access.provisioning import MAX_ROWS
-from telemetry_slice.model.events import EventBatch, Kind, Message, TenantNo, meaning_of
+from telemetry_slice.engines.sqlite.registry import open_database
+from telemetry_slice.model.events import EventBatch, Message, TenantNo
 from telemetry_slice.model.series import TimeRange
 from telemetry_slice.model.times import DAY_US, HOUR_US, MINUTE_US
 
+from .fill import Opened, add, opened
 from .target import Target, free_port, show
 
 TENANT = "acme-123"
@@ -60,34 +54,16 @@ def loop_s() -> float:
 
 async def fill(folder: Path, devices: int, readings: int) -> None:
     """Devices with labels, locations and tags; some of them late, silent, new, or with a gap in the night."""
-    lock = FolderLock(folder)
-    registry = open_registry(folder / REGISTRY, SystemClock())
-    database = open_database(folder / TELEMETRY, name="fill")
-    readers = Readers(database.reader)
-    process = WriterProcess(folder / TELEMETRY, 1_000_000)
-    try:
-        tenant = await registry.tenants.get(TENANT)
-        assert tenant is not None
-        numbers = await register(registry, tenant.no, devices)
-        await process.start()
-        store = SqliteStore(process, readers)
-        for batch in batches(tenant.no, numbers, readings):
-            await store.append([batch])
-    finally:
-        await process.stop()
-        readers.close()
-        database.close()
-        registry.close()
-        lock.release()
+    async with opened(folder, TENANT) as data:
+        numbers = await register(data, devices)
+        for batch in batches(data.tenant, numbers, readings):
+            await data.store.append([batch])
 
 
-async def register(registry: Registry, tenant: TenantNo, devices: int) -> dict[str, int]:
+async def register(data: Opened, devices: int) -> dict[str, int]:
     """Device id → its number."""
     names = [f"unit-{number:06d}" for number in range(devices)]
-    found = {}
-    for at in range(0, devices, MAX_ROWS):
-        some = names[at : at + MAX_ROWS]
-        found |= {name: device.no for name, device in (await registry.devices.register(tenant, some)).items()}
+    found = await data.register(names)
 
     def describe(connection: Connection) -> None:
         rows = [
@@ -108,7 +84,7 @@ async def register(registry: Registry, tenant: TenantNo, devices: int) -> dict[s
         )
         connection.execute(text("INSERT INTO device_tags (device_no, position, tag) VALUES (:no, 0, :tag)"), rows)
 
-    await registry.database.write(describe)
+    await data.registry.database.write(describe)
     return found
 
 
@@ -129,17 +105,8 @@ def batches(tenant: TenantNo, numbers: dict[str, int], readings: int) -> Any:
             if new or silent or late or gap:
                 continue
             level = 20 + place % 50 + rnd.gauss(0, 1) + (30 if rnd.random() < 0.01 else 0)
-            measurements = (
-                ("pressure", "bar", int(Kind.NUMBER), round(2 + rnd.random() * 0.2, 3)),
-                ("temperature", "C", int(Kind.NUMBER), round(level, 2)),
-            )
-            batch.keys.append(struct.pack(">Q", at_us // 1000 << 16 | 0x7000 | rnd.getrandbits(12)) + rnd.randbytes(8))
-            batch.texts.append(None)
-            batch.devices.append(number)
-            batch.device_ids.append(name)
-            batch.recorded_us.append(at_us)
-            batch.meanings.append(meaning_of(name, at_us, measurements))
-            batch.measurements.append(measurements)
+            values = {"pressure": ("bar", round(2 + rnd.random() * 0.2, 3)), "temperature": ("C", round(level, 2))}
+            add(batch, (name, number), at_us, values, rnd.randbytes(9))
         total += len(batch)
         batch.total = batch.minute_total = total
         yield Message(incarnation, sequence, (batch,))

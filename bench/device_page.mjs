@@ -1,0 +1,52 @@
+// Opens a device and asks for thirty days, again and again; prints after how many ms four charts were drawn.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("@playwright/test");
+const { url, email, password, times } = JSON.parse(process.argv[2]);
+const own = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const browser = await chromium.launch({
+  ...(existsSync(own) && { executablePath: own }),
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+});
+const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+await page.goto(url);
+await page.getByLabel("Email").fill(email);
+await page.getByLabel("Password", { exact: true }).fill(password);
+await page.getByRole("button", { name: "Sign in" }).click();
+
+/** Until four charts hold at least so many points, and the frame after that begins; ms since `window.began`. */
+const drawn = (points) =>
+  page.evaluate(
+    (least) =>
+      new Promise((done) => {
+        const look = () => {
+          const charts = [...document.querySelectorAll('[data-testid="chart"]')];
+          const whole = charts.filter((chart) => Number(chart.dataset.points) >= least && chart.querySelector("canvas"));
+          if (whole.length >= 4) requestAnimationFrame(() => setTimeout(() => done(performance.now() - window.began)));
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+    points,
+  );
+const note = () => {
+  document.addEventListener("click", () => (window.began = performance.now()), { capture: true, once: true });
+};
+
+const taken = { "from the click": [], "the whole page loaded": [] };
+for (let time = 0; time < times; time += 1) {
+  // Longer than the server keeps an answer.
+  await page.goto(url);
+  await page.locator('[data-testid="chart"]').nth(3).waitFor();
+  await page.waitForTimeout(1_500);
+  await page.evaluate(note);
+  await page.getByText("30d", { exact: true }).click();
+  taken["from the click"].push(await drawn(400));
+  await page.waitForTimeout(1_500);
+  await page.goto(`${url}?range=30d`, { waitUntil: "commit" });
+  await page.evaluate(() => (window.began = 0));
+  taken["the whole page loaded"].push(await drawn(400));
+}
+await browser.close();
+console.log(JSON.stringify(taken));
