@@ -19,8 +19,6 @@ import pytest
 from deploy.local.installation import DATABASE, LocalInstallation
 from deploy.local.nats import NatsServer
 
-from telemetry_slice.cli.serve import WORKER_NICENESS
-
 from .load import Ledger, books_of, check, under_load
 from .processes import wait_until
 from .roles import Roles
@@ -181,16 +179,6 @@ def doctor(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
         findings.setdefault(finding["name"], []).append(finding)
     assert done.returncode == int(any(each["fine"] is False for part in findings.values() for each in part))
     return findings
-
-
-def test_writers_step_back_behind_the_doors(roles: Roles) -> None:
-    nice = {role: {each.nice() for each in roles.members(role)} for role in ("api", "worker")}
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert nice == {"api": {own}, "worker": {min(19, own + WORKER_NICENESS)}}
-    for worker in roles.members("worker"):
-        group = Path(f"/proc/{worker.pid}/autogroup")
-        if group.exists():
-            assert group.read_text().endswith(f"nice {WORKER_NICENESS}\n")
 
 
 def test_the_doctor_finds_a_healthy_installation_healthy(roles: Roles) -> None:

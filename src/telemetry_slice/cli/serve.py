@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 from contextlib import suppress
@@ -27,7 +26,6 @@ log = structlog.get_logger()
 STOP_ORDER = ("api", "scheduler", "worker")
 """Doors first; the writers last, so that what was accepted is settled as far as it goes."""
 WATCH_AGAIN_S = 1.0
-WORKER_NICENESS = 5
 
 
 def run_serve(
@@ -57,22 +55,12 @@ async def _main(
         elif role == "api":
             await _api(settings, stop, listener, channel)
         else:
-            if role == "worker" and supervisor is not None:
-                _step_back()
             built = build_worker(settings) if role == "worker" else build_scheduler(settings)
             await _role(built, settings, stop, channel)
     except UnavailableError as error:
         raise CliError(f"a server of the installation cannot be used: {error}") from error
     except ValueError as error:
         raise CliError(str(error)) from error
-
-
-def _step_back() -> None:
-    """Let the doors of this machine go first: what the queue holds is safe, and an answer is waited for (ADR 32)."""
-    os.nice(WORKER_NICENESS)
-    # Linux may weigh whole sessions against each other: then this one, a session of its own, has a niceness, too.
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(WORKER_NICENESS))
 
 
 class _Channel:
