@@ -8,11 +8,13 @@ import subprocess
 import sys
 
 import pytest
+from deploy.local.installation import LocalInstallation
 from deploy.local.process import free_port
 from tests.oidc_provider import SEARCHED, WEB
 from tests.oidc_provider import provider as running_provider
 
 from .processes import Server
+from .roles import Roles
 
 RUNNER = WEB / "node_modules" / "@playwright" / "test" / "cli.js"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -48,10 +50,15 @@ def provider(built, port):
         yield running
 
 
+def sign_in_with(provider):
+    """The settings under which the company's provider signs people in."""
+    told = {"corp": provider.settings(label="The company", roles={"keepers": "acme-123:operator"})}
+    return {"TSLICE_OIDC_PROVIDERS": json.dumps(told)}
+
+
 @pytest.fixture
 def server(built, tmp_path, provider, port):
-    told = {"corp": provider.settings(label="The company", roles={"keepers": "acme-123:operator"})}
-    started = Server(tmp_path, TSLICE_OIDC_PROVIDERS=json.dumps(told))
+    started = Server(tmp_path, **sign_in_with(provider))
     started.port = port
     started.start()
     yield started
@@ -74,8 +81,7 @@ def browse(folder, *arguments, environment=None):
     return done
 
 
-@pytest.fixture
-def empty(server):
+def empty_tenant(data, environment):
     """The owner of a tenant that has no devices."""
     owner = {"email": "owner@campus.example", "password": secrets.token_urlsafe(12)}
     verbs = (
@@ -83,18 +89,18 @@ def empty(server):
         ("users", "create", owner["email"], "--role", "owner", "--tenant", "campus", "--password", owner["password"]),
     )
     for verb in verbs:
-        command = [sys.executable, "-m", "telemetry_slice", *verb, "--data", server.folder / "data"]
-        done = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "telemetry_slice", *verb, "--data", data]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     return owner
 
 
-@pytest.fixture
-def visited(server, provider, empty):
-    """What the browser's tests are told of the running server."""
-    tenant, other = server.demo["tenants"]["acme-123"], server.demo["tenants"]["beta-456"]
+def told_of(data, environment, port, provider):
+    """What the browser's tests are told of a running platform."""
+    demo = json.loads((data / "demo.json").read_text())["tenants"]
+    tenant, other, empty = demo["acme-123"], demo["beta-456"], empty_tenant(data, environment)
     return {
-        "PAGE_URL": f"http://127.0.0.1:{server.port}",
+        "PAGE_URL": f"http://127.0.0.1:{port}",
         "PAGE_EMAIL": tenant["user"]["email"],
         "PAGE_PASSWORD": tenant["user"]["password"],
         "PAGE_GATEWAY_KEY": tenant["gatewayKey"],
@@ -106,12 +112,29 @@ def visited(server, provider, empty):
     }
 
 
+@pytest.fixture
+def visited(server, provider):
+    return told_of(server.folder / "data", server.environment, server.port, provider)
+
+
 @pytest.mark.timeout(RUN_S + 120)
 def test_a_person_signs_in_and_out_in_every_way_sees_a_live_reading_and_the_duplicate_counted(
     server, visited, tmp_path
 ):
     done = browse(tmp_path, "--project=real", environment=visited)
     assert done.returncode == 0, f"{done.stdout}\n{server.log.read_text()}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(RUN_S + 300)
+def test_the_same_on_servers_of_their_own(built, tmp_path, provider, port):
+    with LocalInstallation() as installation:
+        roles = Roles(installation.settings | sign_in_with(provider), tmp_path)
+        roles.port = port
+        with roles:
+            told = told_of(roles.data, roles.environment, port, provider)
+            done = browse(tmp_path, "--project=real", environment=told)
+        assert done.returncode == 0, f"{done.stdout}\n{roles.log.read_text()}"
 
 
 @pytest.mark.long
