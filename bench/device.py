@@ -13,7 +13,6 @@ import math
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from telemetry_slice.model.times import DAY_US, MINUTE_US
 
 from .fill import add, fill, opened
 from .fleet import TENANT, loop_s
-from .target import Target, free_port, show
+from .target import show, up
 
 DEVICE = "machine"
 DAYS = 30
@@ -71,17 +70,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "data"
-        command = [sys.executable, "-m", "telemetry_slice", "up", "--data", str(data)]
-
-        def up() -> Target:
-            port = free_port()
-            return Target([*command, "--port", str(port)], port, "/health/ready")
-
-        up().stop()
+        up(data).stop()
         asyncio.run(fill(data, TENANT, options.rows))
         asyncio.run(fill_device(data))
         os.sync()
-        target = up()
+        target = up(data)
         try:
             demo = json.loads((data / "demo.json").read_text())["tenants"][TENANT]
             paths = [

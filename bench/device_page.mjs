@@ -1,19 +1,10 @@
 // Opens a device and asks for thirty days, again and again; prints after how many ms four charts were drawn.
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import { asked, open, signIn } from "./browser.mjs";
 
-const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("@playwright/test");
-const { url, email, password, times } = JSON.parse(process.argv[2]);
-const own = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const browser = await chromium.launch({
-  ...(existsSync(own) && { executablePath: own }),
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
-const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-await page.goto(url);
-await page.getByLabel("Email").fill(email);
-await page.getByLabel("Password", { exact: true }).fill(password);
-await page.getByRole("button", { name: "Sign in" }).click();
+const { url, times } = asked;
+const { browser, context } = await open();
+const page = await context.newPage();
+await signIn(page);
 
 /** Until four charts hold at least so many points, and the frame after that begins; ms since `window.began`. */
 const drawn = (points) =>

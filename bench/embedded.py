@@ -15,7 +15,7 @@ from pathlib import Path
 from .fill import run_fill
 from .limits import bare_inserts_per_second, cpu_times, fsyncs_per_second
 from .load import quantile
-from .target import Target, free_port, load, show, show_machine
+from .target import Target, free_port, load, show, show_machine, up
 
 TENANT = "acme-123"
 
@@ -44,12 +44,6 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     """The whole run."""
     seconds = options.seconds
     data = options.folder or scratch / "data"
-    command = [sys.executable, "-m", "telemetry_slice", "up", "--data", str(data)]
-
-    def up() -> Target:
-        port = free_port()
-        return Target([*command, "--port", str(port)], port, "/health/ready")
-
     show("fsync (4 KiB write + fdatasync)", f"{fsyncs_per_second(scratch):,.0f} /s")
     bare = bare_inserts_per_second(scratch)
     show("bare SQLite insert, one table, no ids", f"{bare:,.0f} rows/s")
@@ -61,7 +55,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     show("bare ASGI echo, single events", f"{echo_single['requests_per_s']:,.0f} req/s")
     show("bare ASGI echo, bodies of 100 events", f"{echo_batch['requests_per_s']:,.0f} req/s")
 
-    target = up()
+    target = up(data)
     demo = json.loads((data / "demo.json").read_text())["tenants"][TENANT]
     key, service = demo["gatewayKey"], demo["serviceKey"]
     target.stop()
@@ -69,7 +63,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     # What the filling has left in memory is written out first, or it would be written during the measurement.
     os.sync()
     show(f"bulk store of {options.rows:,} readings", f"{options.rows / took:,.0f} rows/s", "straight through the store")
-    target = up()
+    target = up(data)
     show("warm start to ready", f"{target.start_s:.2f} s", "≤ 5 s")
     load(target.port, key, batch=100, requests=100, connections=8, seconds=5, seed=99)
 
@@ -113,7 +107,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> None:
     if more > 0:
         run_fill(data, TENANT, more)
         os.sync()
-    target = up()
+    target = up(data)
     load(target.port, key, batch=100, requests=100, connections=8, seconds=5, seed=98)
     lasting = seconds + 4
     shape = {"batch": 100, "requests": int(half * lasting), "connections": 64, "seconds": lasting, "rate": half}

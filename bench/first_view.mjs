@@ -1,20 +1,10 @@
 // Opens the fleet in new tabs of one signed-in browser; prints when, in ms since the navigation began, what was drawn.
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import { asked, open, signIn } from "./browser.mjs";
 
-const { chromium } = createRequire(new URL("../web/package.json", import.meta.url))("@playwright/test");
-const { url, email, password, times } = JSON.parse(process.argv[2]);
-const own = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const browser = await chromium.launch({
-  ...(existsSync(own) && { executablePath: own }),
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+const { url, times } = asked;
+const { browser, context } = await open();
 const first = await context.newPage();
-await first.goto(url);
-await first.getByLabel("Email").fill(email);
-await first.getByLabel("Password", { exact: true }).fill(password);
-await first.getByRole("button", { name: "Sign in" }).click();
+await signIn(first);
 await first.getByTestId("device-row").first().waitFor();
 await first.close();
 

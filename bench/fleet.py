@@ -12,7 +12,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,7 +35,7 @@ from telemetry_slice.model.series import TimeRange
 from telemetry_slice.model.times import DAY_US, HOUR_US, MINUTE_US
 
 from .fill import Opened, add, opened
-from .target import Target, free_port, show
+from .target import show, up
 
 TENANT = "acme-123"
 LIMIT_S = 1.5
@@ -161,17 +160,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(scratch) / "data"
-        command = [sys.executable, "-m", "telemetry_slice", "up", "--data", str(data)]
-
-        def up() -> Target:
-            port = free_port()
-            return Target([*command, "--port", str(port)], port, "/health/ready")
-
-        up().stop()
+        up(data).stop()
         asyncio.run(fill(data, options.devices, options.readings))
         show("three million additions in Python", f"{loop_s():.2f} s", "0.15 s on an idle machine")
         statements(data)
-        target = up()
+        target = up(data)
         try:
             demo = json.loads((data / "demo.json").read_text())["tenants"][TENANT]
             fleet_ms = best_ms(lambda: target.get("/api/v1/fleet", demo["serviceKey"]), 1)

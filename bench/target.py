@@ -82,6 +82,13 @@ class Target:
         self.process.wait(60)
 
 
+def up(data: Path) -> Target:
+    """`tslice up` over a data folder, with its demo, when it is ready."""
+    port = free_port()
+    command = [sys.executable, "-m", "telemetry_slice", "up", "--data", str(data), "--port", str(port)]
+    return Target(command, port, "/health/ready")
+
+
 def load(port: int, key: str, **options: Any) -> dict[str, Any]:
     """Run the load generator in a process of its own."""
     command = [sys.executable, "-m", "bench.load", "--url", f"http://127.0.0.1:{port}/api/v1/telemetry", "--key", key]
