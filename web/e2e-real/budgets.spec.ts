@@ -10,7 +10,7 @@ const LIMITS = {
   /** Milliseconds, in all, by which tasks were longer than 50 ms. */
   blocking: 600,
   /** Share of the window that moved by itself. */
-  shift: 0.15,
+  shift: 0.1,
   /** Bytes over the wire, compressed, with nothing in the cache. */
   bytes: 450_000,
   requests: 45,

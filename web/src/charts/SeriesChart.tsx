@@ -103,6 +103,8 @@ export function SeriesChart(props: SeriesChartProps) {
       {...role}
       ref={container}
       className={group ? "chart chart-zoomed" : "chart"}
+      // Its place is kept until it is drawn.
+      style={{ minHeight: height }}
       data-testid="chart"
       data-points={columns[0].length}
     />

@@ -49,8 +49,8 @@ function Waiting() {
   return (
     <div role="status" aria-label={t("loading")}>
       <Skeleton height={34} width={240} mb="md" />
-      <Skeleton height={110} mb="md" />
-      <Skeleton height={300} />
+      <Skeleton height={114} mb="md" />
+      <Skeleton height={720} />
     </div>
   );
 }

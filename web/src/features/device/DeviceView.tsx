@@ -77,7 +77,7 @@ export function DeviceView({ device }: { device: Device }) {
       {types.isError && !types.data && (
         <Failure message={messageOf(types.error)} onRetry={() => void types.refetch()} />
       )}
-      {types.isPending && <Skeleton height={300} mb="md" aria-label={t("chart.loading")} />}
+      {types.isPending && <Skeleton height={720} mb="md" aria-label={t("chart.loading")} />}
       {types.isSuccess && charts.length === 0 && (
         <div className="card panel">
           <Empty title={t("empty.title")}>{t("empty.text")}</Empty>

@@ -37,7 +37,7 @@ export function InsightCards({ deviceId, types, arrivals, following, past, selec
     () => (live && following ? live.with(arrivals.log) : (insights.data?.answer.insights ?? [])),
     [live, following, insights.data, arrivals.log, arrivals.end],
   );
-  if (insights.isPending) return <Skeleton height={110} mb="md" aria-label={t("insights.loading")} />;
+  if (insights.isPending) return <Skeleton height={114} mb="md" aria-label={t("insights.loading")} />;
   if (insights.isError && !insights.data) {
     return <Failure message={messageOf(insights.error)} onRetry={() => void insights.refetch()} />;
   }

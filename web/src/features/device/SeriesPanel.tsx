@@ -79,7 +79,7 @@ export function SeriesPanel(props: SeriesPanelProps) {
   if (series.isError && !asked) {
     return <Failure message={messageOf(series.error)} onRetry={() => void series.refetch()} />;
   }
-  if (!asked) return <Skeleton height={230} aria-label={t("chart.loading")} />;
+  if (!asked) return <Skeleton height={278} aria-label={t("chart.loading")} />;
 
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
   if (type.kind !== "number") {
