@@ -52,9 +52,10 @@ test("a dashboard is built, moved, saved, restored and shared; its link shows it
     await expect(cell).not.toHaveAttribute("style", before ?? "");
     const moved = await cell.getAttribute("style");
     const corner = page.getByRole("button", { name: "Change the size of Boiler now" });
+    // Waits until it stands still, too.
+    await corner.hover();
     const box = await corner.boundingBox();
     if (!box) throw new Error("no corner");
-    await page.mouse.move(box.x + 10, box.y + 10);
     await page.mouse.down();
     await page.mouse.move(box.x + 10, box.y + 140, { steps: 4 });
     await page.mouse.up();

@@ -23,6 +23,8 @@ interface Drag {
   startY: number;
   cell: number;
   from: Panel["at"];
+  /** Where it is held now: the pointer may be lifted before the last move is on the screen. */
+  latest?: Panel[];
 }
 
 /** Panels that can be taken by pointer, finger and arrow keys. */
@@ -56,10 +58,11 @@ export function EditGrid({ panels, onPlaces, onEdit, onTwin, onRemove, children 
     const next = held.sizes
       ? resized(panels, held.id, w + right, h + down)
       : moved(panels, held.id, x + right, y + down);
+    held.latest = next;
     setPreview({ id: held.id, panels: next });
   };
   const end = () => {
-    if (drag.current && preview) onPlaces(preview.panels);
+    if (drag.current?.latest) onPlaces(drag.current.latest);
     drag.current = null;
     setPreview(null);
   };
