@@ -95,10 +95,9 @@ def main() -> None:
         finally:
             target.stop()
         show("three million additions in Python", f"{loop_s():.2f} s", "0.15 s on an idle machine")
-        for what, taken in json.loads(done.stdout).items():
-            taken.sort()
-            figures = f"best {taken[0]:,.0f} ms, worst {taken[-1]:,.0f} ms; ≤ {LIMIT_MS:,} ms"
-            show(f"four charts over {DAYS} days, {what}: median", f"{taken[len(taken) // 2]:,.0f} ms", figures)
+        taken = sorted(json.loads(done.stdout))
+        figures = f"best {taken[0]:,.0f} ms, worst {taken[-1]:,.0f} ms; ≤ {LIMIT_MS:,} ms"
+        show(f"four charts over {DAYS} days, from the click: median", f"{taken[len(taken) // 2]:,.0f} ms", figures)
 
 
 def edge(days: int) -> str:
